@@ -1,0 +1,217 @@
+"""`POST /api/v1/estimates`: what comes in, and the document that goes out.
+
+The answer's types are plain dataclasses: they are built by the service from numbers that the domain
+computed, dumped once, and read back from storage for saved plans, so pages render a live and a
+stored result from the same type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+from app.domain.training import (
+    Allocator,
+    AttentionKernel,
+    Method,
+    OptimizerId,
+    OptimizerKernel,
+    PrecisionId,
+    ReduceDtype,
+)
+
+# Bounds far beyond any real job: they keep every product inside 64-bit integers.
+MAX_SEQUENCE = 16_777_216
+MAX_MICRO_BATCH = 65_536
+MAX_GPUS_PER_NODE = 1_024
+MAX_NODES = 65_536
+
+
+class Request(BaseModel):
+    """Base of all request bodies: unknown fields are refused, numbers are finite."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class ModelChoice(Request):
+    """Exactly one of a catalogue id, a saved profile or a Hugging Face config.json."""
+
+    id: str | None = Field(None, max_length=200, examples=["meta-llama/Llama-3.1-70B"])
+    profile: str | None = Field(None, max_length=64)
+    config: dict[str, Any] | None = None
+
+
+class HardwareChoice(Request):
+    """A GPU of the catalogue × count × nodes, or a saved profile."""
+
+    gpu: str | None = Field(None, max_length=64, examples=["rtxpro6000-ws"])
+    gpus_per_node: int = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
+    nodes: int = Field(1, ge=1, le=MAX_NODES)
+    host_memory_gib: int = Field(512, ge=0, le=1_048_576)
+    nvme_gib: int = Field(4_000, ge=0, le=134_217_728)
+    usable_memory_bytes: int | None = Field(None, ge=1, le=2**50)
+    profile: str | None = Field(None, max_length=64)
+
+
+class LoraChoice(Request):
+    rank: int = Field(16, ge=1, le=65_536)
+    target_modules: str | list[str] = Field("all-linear", max_length=256)
+
+
+class TrainingChoice(Request):
+    """The job. Everything has a default: an empty object is a valid, sensible job."""
+
+    method: Method = "full"
+    precision: PrecisionId = "bf16_mixed"
+    optimizer: OptimizerId = "adamw"
+    optimizer_kernel: OptimizerKernel = "fused"
+    sequence_length: int = Field(2048, ge=1, le=MAX_SEQUENCE)
+    micro_batch_size: int = Field(1, ge=1, le=MAX_MICRO_BATCH)
+    gradient_accumulation_steps: int = Field(1, ge=1, le=1_000_000)
+    activation_checkpointing: bool = True
+    attention: AttentionKernel = "sdpa"
+    fused_loss: bool = False
+    lora: LoraChoice = LoraChoice()
+
+
+Elements = Annotated[int, Field(ge=0, le=2**50)]
+Auto = Literal["auto"]
+
+
+def _integral(value: object) -> object:
+    """DeepSpeed's own configs write 5e8: a float that is a whole number is that number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+BucketSize = Annotated[Elements | Auto, BeforeValidator(_integral)]
+
+
+class DeepSpeedChoice(BaseModel):
+    """DeepSpeed's own `zero_optimization` keys. Keys that move no memory are accepted and ignored."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, frozen=True)
+
+    reduce_bucket_size: BucketSize = 500_000_000
+    allgather_bucket_size: BucketSize = 500_000_000
+    overlap_comm: bool | None = None
+    contiguous_gradients: bool = True
+    sub_group_size: BucketSize = 1_000_000_000
+    stage3_max_live_parameters: BucketSize = 1_000_000_000
+    stage3_max_reuse_distance: BucketSize = 1_000_000_000
+    stage3_prefetch_bucket_size: BucketSize = 50_000_000
+    stage3_param_persistence_threshold: BucketSize = 100_000
+
+
+class FsdpChoice(Request):
+    reduce_dtype: ReduceDtype = "fp32"
+
+
+class OptionsChoice(Request):
+    deepspeed: DeepSpeedChoice = DeepSpeedChoice()
+    fsdp: FsdpChoice = FsdpChoice()
+    allocator: Allocator = "default"
+
+
+class EstimateRequest(Request):
+    model: ModelChoice
+    hardware: HardwareChoice
+    training: TrainingChoice = TrainingChoice()
+    strategies: list[str] | None = Field(None, min_length=1, max_length=32)
+    options: OptionsChoice = OptionsChoice()
+
+
+Verdict = Literal["fits", "tight", "does_not_fit", "unsupported"]
+Phase = Literal["setup", "forward", "backward", "step", "resident"]
+Group = Literal["weights", "gradients", "optimizer_states", "activations", "logits_and_loss", "buffers"]
+
+
+@dataclass(slots=True)
+class ModelSummary:
+    id: str
+    total_parameters: int
+    trainable_parameters: int
+    active_parameters: int
+
+
+@dataclass(slots=True)
+class Capacity:
+    """Bytes of one GPU: what the driver offers, what the runtime takes, what is left to plan with."""
+
+    device_bytes: int
+    reserved_for_runtime_bytes: int
+    usable_bytes: int
+
+
+@dataclass(slots=True)
+class Peak:
+    """The highest allocated bytes of a steady step, and where nine of ten real runs fall."""
+
+    phase: Phase
+    allocated_bytes: int
+    low_bytes: int
+    high_bytes: int
+
+
+@dataclass(slots=True)
+class Phases:
+    setup: int
+    forward: int
+    backward: int
+    step: int
+    resident: int
+
+
+@dataclass(slots=True)
+class Component:
+    """One allocation alive at the peak: its equation, the same with this job's values, its source."""
+
+    name: str
+    group: Group
+    bytes: int
+    formula: str
+    values: str
+    source: str
+    source_url: str
+    kind: Literal["derived", "fitted", "assumed"] = "derived"
+
+
+@dataclass(slots=True)
+class Evidence:
+    measured_runs: int
+    mean_abs_error: float
+    nearest: list[str]
+
+
+@dataclass(slots=True)
+class StrategyEstimate:
+    """One strategy. Numbers are null where the verdict is `unsupported`; `notes` says why."""
+
+    strategy: str
+    title: str
+    framework: str
+    verdict: Verdict
+    peak: Peak | None
+    phases: Phases | None
+    components: list[Component]
+    reserved_bytes: int | None
+    device_used_bytes: int | None
+    headroom_bytes: int | None
+    host_bytes: int | None
+    nvme_bytes: int | None
+    max_micro_batch_size: int | None
+    notes: list[str]
+    evidence: Evidence
+
+
+@dataclass(slots=True)
+class EstimateResponse:
+    engine_version: str
+    catalog_version: str
+    model: ModelSummary
+    capacity: Capacity
+    estimates: list[StrategyEstimate]
+
+
+ESTIMATE_RESPONSE: TypeAdapter[EstimateResponse] = TypeAdapter(EstimateResponse)
