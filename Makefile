@@ -1,0 +1,78 @@
+# Run `make` to see what it can do. Needs Python 3.11 or newer, make and git; everything else is
+# installed under .venv from the locks in requirements/.
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+export HOST PORT
+
+BIN := .venv/bin
+PIP_INSTALL := pip install --require-hashes --disable-pip-version-check --no-compile --quiet
+UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund
+VENDORED := node_modules/htmx.org/dist/htmx.min.js
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench cold-start assets lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/.runtime ## Serve on http://127.0.0.1:8000 (HOST and PORT change it)
+	$(BIN)/python -m app.main
+
+test: .venv/.dev ## Run the test suite
+	$(BIN)/python -m pytest
+
+check: .venv/.dev ## Lint, formatting, types, import contracts, locks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/architecture/test_locks.py
+
+format: .venv/.dev ## Format the code and apply safe fixes
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev ## Measure the engine, the API under load and a worker's memory
+	$(BIN)/python -m benchmarks
+
+cold-start: ## Time `make run` in a fresh clone to its first page
+	./benchmarks/cold_start.sh
+
+assets: static/vendor/.installed ## Install local copies of the browser libraries (needs npm)
+
+lock: .venv/.dev ## Resolve the dependencies again, keeping every pin that still fits
+	$(UV_COMPILE) --output-file requirements/runtime.txt
+	$(UV_COMPILE) --group dev --constraints requirements/runtime.txt \
+		--output-file requirements/dev.txt
+	npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
+
+clean: ## Remove everything that was installed or built; data/ stays
+	rm -rf .venv node_modules static/vendor build *.egg-info .mypy_cache .pytest_cache \
+		.ruff_cache .import_linter_cache .hypothesis
+
+# The first interpreter on the path that is new enough; a `python3` that is too old is passed over.
+.venv/bin/python:
+	@for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Creating .venv with $$("$$candidate" --version)"; \
+			exec "$$candidate" -m venv .venv; \
+		fi; \
+	done; \
+	echo "Shardplan needs Python 3.11 or newer: no such python3 is on the PATH." >&2; exit 1
+
+.venv/.runtime: requirements/runtime.txt | .venv/bin/python
+	$(BIN)/$(PIP_INSTALL) -r requirements/runtime.txt
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.runtime
+	$(BIN)/$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+static/vendor/.installed: package.json package-lock.json
+	$(NPM_CI)
+	mkdir -p static/vendor
+	cp $(VENDORED) static/vendor/
+	@touch $@
