@@ -25,7 +25,11 @@ def test_that_is_known_to_fail():
 
 def run_pytest_on(file: Path, require_all: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", str(file)],
+        [
+            sys.executable,
+            *["-m", "pytest", "-c", "pyproject.toml", "-p", "conftest", "-p", "no:cacheprovider"],
+            file,
+        ],
         cwd=ROOT,
         env=os.environ | {"SHARDPLAN_TEST_REQUIRE_ALL": require_all},
         capture_output=True,
