@@ -16,32 +16,11 @@ APP = python_modules("app")
 MAX_LINES = 400
 
 # What would let a formula depend on the machine or the moment it runs on.
-IMPURE = frozenset(
-    [
-        "asyncio",
-        "datetime",
-        "glob",
-        "http",
-        "io",
-        "logging",
-        "multiprocessing",
-        "os",
-        "pathlib",
-        "pickle",
-        "platform",
-        "random",
-        "secrets",
-        "shutil",
-        "signal",
-        "socket",
-        "sqlite3",
-        "subprocess",
-        "tempfile",
-        "threading",
-        "time",
-        "urllib",
-        "uuid",
-    ]
+IMPURE = set(
+    """
+    asyncio datetime glob http io logging multiprocessing os pathlib pickle platform random secrets
+    shutil signal socket sqlite3 subprocess tempfile threading time urllib uuid
+    """.split()
 )
 
 
