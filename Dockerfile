@@ -5,7 +5,11 @@ WORKDIR /srv/shardplan
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 RUN mkdir -p static/vendor
-RUN cp node_modules/htmx.org/dist/htmx.min.js static/vendor/
+RUN cp node_modules/htmx.org/dist/htmx.min.js \
+    node_modules/plotly.js-basic-dist-min/plotly-basic.min.js \
+    node_modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2 \
+    node_modules/@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2 \
+    static/vendor/
 
 FROM python:3.11.11-slim-bookworm AS build
 WORKDIR /srv/shardplan

@@ -10,7 +10,10 @@ PIP_INSTALL := pip install --require-hashes --disable-pip-version-check --no-com
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund
-VENDORED := node_modules/htmx.org/dist/htmx.min.js
+VENDORED := node_modules/htmx.org/dist/htmx.min.js \
+	node_modules/plotly.js-basic-dist-min/plotly-basic.min.js \
+	node_modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2 \
+	node_modules/@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench cold-start assets lock clean
