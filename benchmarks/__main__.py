@@ -10,8 +10,7 @@ import json
 import os
 import platform
 
-from app.main import create_app
-from app.services.container import Services
+from app.services.container import build_services
 from app.settings import Settings
 from benchmarks import engine, load
 from benchmarks.jobs import request_documents
@@ -26,7 +25,7 @@ AIM_RESIDENT_MB = 200
 def main() -> None:
     """Measure the engine, the API under load and the memory of a worker."""
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
-    services: Services = create_app(Settings()).state.services
+    services = build_services(Settings())
     engine.measure(services)
     bodies = [json.dumps(d).encode() for d in request_documents(services.catalog, REQUESTS)]
 
