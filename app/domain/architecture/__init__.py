@@ -8,9 +8,10 @@ from app.domain.architecture.mixers import (
     LatentAttention,
     Mamba2,
     Mixer,
+    Projection,
     SparseIndexer,
 )
-from app.domain.architecture.mlps import MLP, Activation, DenseMLP, MixtureOfExperts
+from app.domain.architecture.mlps import MLP, Activation, DenseMLP, MixtureOfExperts, MoePart
 from app.domain.architecture.model import LLAMA_ROOT, ModelSpec, RootPart, share_equal
 from app.domain.architecture.tensors import NormKind, Role, Tensor
 
@@ -29,7 +30,9 @@ __all__ = [
     "Mixer",
     "MixtureOfExperts",
     "ModelSpec",
+    "MoePart",
     "NormKind",
+    "Projection",
     "Role",
     "RootPart",
     "SparseIndexer",

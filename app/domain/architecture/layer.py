@@ -47,8 +47,10 @@ class Layer:
         if module == "mlp":
             return self.mlp.tensors(h) if self.mlp else ()
         if module == "per_layer_input":
-            return (*linear("per_layer_input_gate", h, self.per_layer_input),
-                    *linear("per_layer_projection", self.per_layer_input, h))
+            return (
+                *linear("per_layer_input_gate", h, self.per_layer_input),
+                *linear("per_layer_projection", self.per_layer_input, h),
+            )
         if module in _MOE_PARTS and self.moe:
             return self.moe.part(module, h)  # type: ignore[arg-type]
         return norm(module, h, self.norm)

@@ -23,8 +23,12 @@ class AttentionNames:
 
     module: str = "self_attn"
     parts: tuple[tuple[Projection, str], ...] = (
-        ("q", "q_proj"), ("k", "k_proj"), ("v", "v_proj"), ("o", "o_proj"),
-        ("q_norm", "q_norm"), ("k_norm", "k_norm"),
+        ("q", "q_proj"),
+        ("k", "k_proj"),
+        ("v", "v_proj"),
+        ("o", "o_proj"),
+        ("q_norm", "q_norm"),
+        ("k_norm", "k_norm"),
     )
 
 
@@ -168,8 +172,9 @@ class LatentAttention:
         expanded = self.heads * (self.nope_dim + self.value_dim)
         found = (
             *query,
-            *linear(f"{at}.kv_a_proj_with_mqa", hidden_size, self.kv_rank + self.rope_dim,
-                    self.bias),
+            *linear(
+                f"{at}.kv_a_proj_with_mqa", hidden_size, self.kv_rank + self.rope_dim, self.bias
+            ),
             *norm(f"{at}.kv_a_layernorm", self.kv_rank, norm_kind),
             *linear(f"{at}.kv_b_proj", self.kv_rank, expanded),
             *linear(f"{at}.o_proj", self.value_width, hidden_size, self.bias),

@@ -16,9 +16,10 @@ MoePart = Literal["router", "experts", "shared", "shared_gate"]
 class DenseMLP:
     """`down(act(gate(x)) · up(x))` where `gated`, else `down(act(up(x)))`.
 
-    `width` is the inner size. `names` are the projections in registration order: gate, up and down; gate-and-up and down
-    where `fused_gate_up`; up and down where not gated. An empty `module` puts them in the layer
-    itself. Mirrors LlamaMLP, Phi3MLP, GPT2MLP, GPTNeoXMLP, Starcoder2MLP, NemotronHMLP …
+    `width` is the inner size. `names` are the projections in registration order: gate, up and
+    down; gate-and-up and down where `fused_gate_up`; up and down where not gated. An empty
+    `module` puts them in the layer itself. Mirrors LlamaMLP, Phi3MLP, GPT2MLP, GPTNeoXMLP,
+    Starcoder2MLP, NemotronHMLP …
     """
 
     width: int
@@ -68,7 +69,9 @@ class MixtureOfExperts:
     router_scales: bool = False
     shared_gate: bool = False
     parts: tuple[tuple[MoePart, str], ...] = (
-        ("experts", "mlp.experts"), ("router", "mlp.gate"), ("shared", "mlp.shared_experts"),
+        ("experts", "mlp.experts"),
+        ("router", "mlp.gate"),
+        ("shared", "mlp.shared_experts"),
     )
 
     def expert_parameters(self, hidden_size: int) -> int:
@@ -84,8 +87,9 @@ class MixtureOfExperts:
             return None
         module = dict(self.parts)["shared"]
         names = ("gate_proj", "up_proj", "down_proj") if self.gated else ("up_proj", "down_proj")
-        return DenseMLP(self.shared_width, self.gated, activation=self.activation,
-                        module=module, names=names)
+        return DenseMLP(
+            self.shared_width, self.gated, activation=self.activation, module=module, names=names
+        )
 
     def tensors(self, hidden_size: int) -> tuple[Tensor, ...]:
         found: list[Tensor] = []
@@ -108,8 +112,10 @@ class MixtureOfExperts:
         inner = 2 * self.width if self.gated else self.width
         up = f"{at}.gate_up_proj" if self.gated else f"{at}.up_proj"
         found: list[Tensor] = []
-        for name, inputs, outputs in ((up, hidden_size, inner),
-                                      (f"{at}.down_proj", self.width, hidden_size)):
+        for name, inputs, outputs in (
+            (up, hidden_size, inner),
+            (f"{at}.down_proj", self.width, hidden_size),
+        ):
             shape = (inputs, outputs) if self.transposed else (outputs, inputs)
             found += parameter(name, self.experts, *shape, role="expert")
             if self.expert_bias:

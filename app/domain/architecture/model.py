@@ -10,11 +10,22 @@ from typing import Literal
 from app.domain.architecture.layer import Layer
 from app.domain.architecture.tensors import NormKind, Tensor, norm
 
-RootPart = Literal["embedding", "positions", "embedding_norm", "layers", "norm", "head",
-                   "per_layer_embedding", "per_layer_projection", "per_layer_norm"]
+RootPart = Literal[
+    "embedding",
+    "positions",
+    "embedding_norm",
+    "layers",
+    "norm",
+    "head",
+    "per_layer_embedding",
+    "per_layer_projection",
+    "per_layer_norm",
+]
 
 LLAMA_ROOT: tuple[tuple[RootPart, str], ...] = (
-    ("embedding", "model.embed_tokens"), ("layers", "model.layers"), ("norm", "model.norm"),
+    ("embedding", "model.embed_tokens"),
+    ("layers", "model.layers"),
+    ("norm", "model.norm"),
     ("head", "lm_head"),
 )
 
@@ -60,12 +71,12 @@ class ModelSpec:
     @cached_property
     def root_tensors_before(self) -> tuple[Tensor, ...]:
         """Parameters registered before the layers: the embedding, as a rule."""
-        return self._root_tensors(self.root[:self._root_index])
+        return self._root_tensors(self.root[: self._root_index])
 
     @cached_property
     def root_tensors_after(self) -> tuple[Tensor, ...]:
         """Parameters registered after the layers: final norm and an untied head, as a rule."""
-        return self._root_tensors(self.root[self._root_index + 1:])
+        return self._root_tensors(self.root[self._root_index + 1 :])
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -73,7 +84,8 @@ class ModelSpec:
         prefix = self.root[self._root_index][1]
         inside = (
             Tensor(f"{prefix}.{index}.{t.name}", t.shape, t.role)
-            for index, layer in enumerate(self.layers) for t in layer.tensors
+            for index, layer in enumerate(self.layers)
+            for t in layer.tensors
         )
         return (*self.root_tensors_before, *inside, *self.root_tensors_after)
 
@@ -96,8 +108,10 @@ class ModelSpec:
         shape, role = {
             "embedding": ((self.vocab_size, h), "embedding"),
             "positions": ((self.positions, h), "embedding"),
-            "per_layer_embedding": ((self.per_layer_vocab, len(self.layers) * per_layer),
-                                    "embedding"),
+            "per_layer_embedding": (
+                (self.per_layer_vocab, len(self.layers) * per_layer),
+                "embedding",
+            ),
             "per_layer_projection": ((len(self.layers) * per_layer, h), "other"),
         }[part]
         return (Tensor(f"{name}.weight", shape, role),)  # type: ignore[arg-type]

@@ -27,8 +27,9 @@ class Tensor(NamedTuple):
         return prod(self.shape)
 
 
-def linear(name: str, inputs: int, outputs: int, bias: bool = False,
-           conv1d: bool = False) -> tuple[Tensor, ...]:
+def linear(
+    name: str, inputs: int, outputs: int, bias: bool = False, conv1d: bool = False
+) -> tuple[Tensor, ...]:
     """`nn.Linear`: a weight of (outputs, inputs), then its bias. `Conv1D` stores (inputs, outputs).
 
     Source: torch/nn/modules/linear.py; transformers/pytorch_utils.py (Conv1D).

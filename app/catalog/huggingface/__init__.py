@@ -1,0 +1,65 @@
+"""A Hugging Face config.json, read as data, becomes a `ModelSpec`. Nothing in it is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+import app.catalog.huggingface.families  # noqa: F401  (registers every family)
+from app.catalog.huggingface.reading import Config
+from app.catalog.huggingface.registry import FAMILIES, NESTED, Family
+from app.domain.architecture import ModelSpec
+
+__all__ = ["FAMILIES", "spec_from_config", "supported_model_types"]
+
+
+def supported_model_types() -> tuple[str, ...]:
+    """Every `model_type` that can be read, multimodal ones (their text model) included."""
+    return tuple(sorted({*FAMILIES, *NESTED}))
+
+
+def spec_from_config(config: Mapping[str, Any], id: str) -> ModelSpec:  # noqa: A002
+    """The architecture that a config.json describes, as transformers 5.23 would build it.
+
+    A key that is absent means what the family's class takes it to mean. Of a multimodal model the
+    text model is read. Raises `InvalidInput` with pointers under `/model/config`: an unknown
+    `model_type`, missing or impossible dimensions, wrong types.
+    """
+    c = _text_config(config)
+    found = _family(c, config)
+    spec = found.build(c)
+    c.raise_if_bad()
+    return replace(
+        spec, id=id, name=id.rsplit("/", 1)[-1], family=found.name, model_type=found.model_type
+    )
+
+
+def _text_config(config: Mapping[str, Any]) -> Config:
+    nested = config.get("text_config")
+    if isinstance(nested, dict):
+        return Config(nested, "/model/config/text_config", outer=config)
+    return Config(config)
+
+
+def _family(c: Config, config: Mapping[str, Any]) -> Family:
+    outer = config.get("model_type")
+    for model_type in (c.find("model_type")[1], outer):
+        if isinstance(model_type, str):
+            found = FAMILIES.get(NESTED.get(model_type, model_type))
+            if found:
+                return found
+    top = Config(config)
+    if not isinstance(outer, str):
+        return top.refuse(
+            "model_type",
+            'model_type is missing; add the one of the model\'s own config.json, such as "llama".',
+        )
+    near = get_close_matches(outer, supported_model_types(), n=3, cutoff=0.5) or ["llama"]
+    quoted = ", ".join(f'"{name}"' for name in near)
+    return top.refuse(
+        "model_type",
+        f'model_type "{outer[:60]}" is not supported; use a supported '
+        f"one that has the same layers, such as {quoted}.",
+    )

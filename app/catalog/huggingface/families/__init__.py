@@ -1,0 +1,12 @@
+"""Importing this package registers every family."""
+
+from app.catalog.huggingface.families import (
+    classic,
+    deepseek,
+    gemma,
+    hybrid,
+    llama,
+    mixtures,
+)
+
+__all__ = ["classic", "deepseek", "gemma", "hybrid", "llama", "mixtures"]

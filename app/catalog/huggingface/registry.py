@@ -1,0 +1,46 @@
+"""The families that can be read: one small function each, found by `model_type`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.catalog.huggingface.reading import Config
+from app.domain.architecture import ModelSpec
+
+Builder = Callable[[Config], ModelSpec]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a `model_type` stands for: its name on menus and the function that reads its config.
+
+    `nested` is the model type of the text model where the config holds a multimodal model, of
+    which only the text model is planned.
+    """
+
+    model_type: str
+    name: str
+    build: Builder
+
+
+FAMILIES: dict[str, Family] = {}
+NESTED: dict[str, str] = {
+    "llama4": "llama4_text",
+    "gemma3": "gemma3_text",
+    "gemma4": "gemma4_text",
+    "qwen3_5": "qwen3_5_text",
+    "qwen3_5_moe": "qwen3_5_moe_text",
+    "mistral3": "mistral",
+}
+
+
+def family(name: str, *model_types: str) -> Callable[[Builder], Builder]:
+    """Register a function for one or more model types."""
+
+    def register(build: Builder) -> Builder:
+        for model_type in model_types:
+            FAMILIES[model_type] = Family(model_type, name, build)
+        return build
+
+    return register
