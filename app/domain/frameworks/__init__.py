@@ -1,0 +1,145 @@
+"""The frameworks, and the allocation engines that strategies name.
+
+A framework is one record; an engine is one file that lays out a strategy's step moment by moment.
+Nothing outside this package knows which engine a strategy uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.domain.formulas import overhead
+from app.domain.frameworks import ddp, fsdp1, fsdp2, zero, zero3, zero12
+from app.domain.job import Job, Timeline
+from app.domain.precision import Numerics
+from app.domain.quantities import ModelQuantities
+from app.domain.step_activations import StepActivations
+from app.domain.strategies import FrameworkId, Strategy
+from app.domain.training import PrecisionId
+from app.domain.units import Integer
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A training framework as menus and the API list it."""
+
+    id: FrameworkId
+    title: str
+    package: str
+    measured_version: str
+    summary: str
+    source_url: str
+
+
+FRAMEWORKS: dict[str, Framework] = {
+    f.id: f
+    for f in (
+        Framework(
+            "pytorch_ddp",
+            "PyTorch DDP",
+            "torch",
+            "2.11",
+            "Replicates the model; also stands for plain training on one GPU.",
+            "https://docs.pytorch.org/docs/stable/generated/"
+            "torch.nn.parallel.DistributedDataParallel.html",
+        ),
+        Framework(
+            "pytorch_fsdp",
+            "PyTorch FSDP",
+            "torch",
+            "2.11",
+            "Shards parameters, gradients and optimizer states inside native PyTorch.",
+            "https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html",
+        ),
+        Framework(
+            "deepspeed",
+            "DeepSpeed ZeRO",
+            "deepspeed",
+            "0.19.8",
+            "Shards by stages, and offloads to host memory and NVMe.",
+            "https://deepspeed.readthedocs.io/en/latest/zero3.html",
+        ),
+    )
+}
+
+
+class Engine(NamedTuple):
+    """How one implementation allocates, and what it needs around the allocator.
+
+    `safe_percent`: the share of the peak, in per cent, that the default allocator needs to run.
+    """
+
+    timeline: Callable[[Job, Strategy, ModelQuantities, StepActivations], Timeline]
+    numerics: dict[PrecisionId, Numerics]
+    adapter_bytes: Callable[[Job], int]
+    reserved: Callable[[Job, ModelQuantities, Integer], Integer]
+    libraries: int
+    nccl: int
+    host_process: int
+    safe_percent: int
+
+
+def _reserved_fsdp2(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
+    reduction = 4 if job.options.fsdp_reduce_dtype == "fp32" else 2
+    return overhead.reserved_fsdp2(peak, q.root, q.largest_layer, reduction if q.root_trained else 0)
+
+
+def _reserved_fsdp1(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
+    root = q.root + (q.embedding if q.tied else 0)
+    return overhead.reserved_fsdp1(peak, root, q.largest_layer)
+
+
+ENGINES: dict[str, Engine] = {
+    "ddp": Engine(
+        ddp.timeline,
+        ddp.NUMERICS,
+        ddp.adapter_bytes,
+        lambda job, q, peak: overhead.reserved_replicated(peak),
+        overhead.LIBRARIES_REPLICATED,
+        overhead.NCCL_DDP,
+        overhead.HOST_PROCESS,
+        110,
+    ),
+    "fsdp2": Engine(
+        fsdp2.timeline,
+        fsdp2.NUMERICS,
+        fsdp2.adapter_bytes,
+        _reserved_fsdp2,
+        overhead.LIBRARIES_SHARDED,
+        overhead.NCCL_FSDP,
+        overhead.HOST_PROCESS_FSDP,
+        120,
+    ),
+    "fsdp1": Engine(
+        fsdp1.timeline,
+        fsdp1.NUMERICS,
+        fsdp1.adapter_bytes,
+        _reserved_fsdp1,
+        overhead.LIBRARIES_SHARDED,
+        overhead.NCCL_FSDP,
+        overhead.HOST_PROCESS_FSDP,
+        120,
+    ),
+    "zero12": Engine(
+        zero12.timeline,
+        zero.NUMERICS,
+        zero.adapter_bytes,
+        lambda job, q, peak: overhead.reserved_zero12(peak, q.parameters),
+        overhead.LIBRARIES_SHARDED,
+        overhead.NCCL_DEEPSPEED,
+        overhead.HOST_PROCESS,
+        120,
+    ),
+    "zero3": Engine(
+        zero3.timeline,
+        zero.NUMERICS,
+        zero.adapter_bytes,
+        lambda job, q, peak: overhead.reserved_zero3(peak),
+        overhead.LIBRARIES_SHARDED,
+        overhead.NCCL_DEEPSPEED,
+        overhead.HOST_PROCESS,
+        120,
+    ),
+}

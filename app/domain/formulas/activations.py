@@ -1,0 +1,359 @@
+"""What a decoder layer keeps from forward to backward, per block, with eager autograd.
+
+Symbols: n layers, t tokens of the micro-batch, h hidden size, q and kv the widths of queries and of
+keys, H heads, S sequence length, i MLP width, r LoRA rank, c and s the element sizes of matmul
+operands and of the residual stream. Every formula is exactly proportional to the micro-batch.
+
+Evidence: held to 3 MiB against the measured Llama runs without checkpointing (see docs).
+"""
+
+from __future__ import annotations
+
+from app.domain.formulas.registry import formula
+from app.domain.units import Integer
+
+_TRANSFORMERS = "https://github.com/huggingface/transformers/blob/main/src/transformers"
+_LLAMA = f"{_TRANSFORMERS}/models/llama/modeling_llama.py"
+_AUTOCAST = "https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/autocast_mode.cpp"
+_SDPA = (
+    "https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/transformers/attention.cpp"
+)
+
+
+@formula(
+    label="Norm inputs and outputs",
+    group="activations",
+    equation="n × t × k × h × (4 + s)",
+    source="LlamaRMSNorm.forward: the fp32 input and the normalised value its weight multiplies",
+    url=_LLAMA,
+    per_sample=True,
+)
+def rms_norms(n: Integer, t: Integer, k: int, h: int, s: int) -> Integer:
+    """k RMSNorms a layer: PowBackward keeps the fp32 input, MulBackward the normalised value.
+
+    s is 0 for frozen norms: without a weight gradient the normalised value is not kept.
+    """
+    return n * t * k * h * (4 + s)
+
+
+@formula(
+    label="Norm inputs and outputs",
+    group="activations",
+    equation="n × t × k × h × 8",
+    source="GemmaRMSNorm.forward: fp32 input and fp32 normalised value",
+    url=f"{_TRANSFORMERS}/models/gemma2/modeling_gemma2.py",
+    per_sample=True,
+)
+def gemma_norms(n: Integer, t: Integer, k: int, h: int) -> Integer:
+    """k Gemma norms a layer: the product with (1 + weight) happens in fp32."""
+    return n * t * k * h * 8
+
+
+@formula(
+    label="LayerNorm inputs",
+    group="activations",
+    equation="n × t × k × h × s",
+    source="native_layer_norm saves its input; mean and variance are 8 B a token",
+    url="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/layer_norm.cpp",
+    per_sample=True,
+)
+def layer_norms(n: Integer, t: Integer, k: int, h: int, s: int) -> Integer:
+    """k distinct LayerNorm inputs a layer (a parallel residual shares one)."""
+    return n * t * k * h * s
+
+
+@formula(
+    label="Inputs of the projections",
+    group="activations",
+    equation="n × t × k × h × c",
+    source="MmBackward keeps its input; autocast casts one copy per consumer",
+    url=_AUTOCAST,
+    per_sample=True,
+)
+def projection_inputs(n: Integer, t: Integer, k: int, h: int, c: int) -> Integer:
+    """k copies of the normalised stream feeding linears.
+
+    2 in a 16-bit stream (one shared by q, k, v and one by gate, up). Under autocast each consumer
+    gets a cast of its own: 5, since only leaf weights are cached.
+    """
+    return n * t * k * h * c
+
+
+@formula(
+    label="Attention: q, k, v, output and log-sum-exp",
+    group="activations",
+    equation="n × t × (c × (2 × q + 2 × kv) + 4 × H)",
+    source="_scaled_dot_product_flash_attention saves q, k, v, out and logsumexp",
+    url=_SDPA,
+    per_sample=True,
+)
+def flash_attention(n: Integer, t: Integer, q: int, kv: int, H: int, c: int) -> Integer:
+    """Fused attention: linear in the sequence; its output is also the output projection's input."""
+    return n * t * (c * (2 * q + 2 * kv) + 4 * H)
+
+
+@formula(
+    label="Attention: scores, q, k, v and output",
+    group="activations",
+    equation="n × t × (H × S × (4 + c) + 4 × q × c)",
+    source="eager_attention_forward: fp32 softmax and its cast; q, repeated k and v, output",
+    url=_LLAMA,
+    per_sample=True,
+)
+def eager_attention(n: Integer, t: Integer, S: Integer, q: int, H: int, c: int) -> Integer:
+    """Eager attention keeps the S × S probabilities of every head twice (fp32 and cast)."""
+    return n * t * (H * S * (4 + c) + 4 * q * c)
+
+
+@formula(
+    label="Softcapped attention scores",
+    group="activations",
+    equation="n × t × H × S × c",
+    source="Gemma2Attention: TanhBackward keeps its output, S × S per head",
+    url=f"{_TRANSFORMERS}/models/gemma2/modeling_gemma2.py",
+    per_sample=True,
+)
+def softcapped_scores(n: Integer, t: Integer, S: Integer, H: int, c: int) -> Integer:
+    """The scaled tanh on the scores keeps one more S × S tensor per head."""
+    return n * t * H * S * c
+
+
+@formula(
+    label="Attention with a mask: q, repeated k and v, output",
+    group="activations",
+    equation="n × t × (4 × q × c + 4 × H)",
+    source="sdpa_attention_forward: with a mask keys and values are repeated for every query head",
+    url=f"{_TRANSFORMERS}/integrations/sdpa_attention.py",
+    per_sample=True,
+)
+def masked_attention(n: Integer, t: Integer, q: int, H: int, c: int) -> Integer:
+    """SDPA under an explicit mask (a sliding window shorter than the sequence)."""
+    return n * t * (4 * q * c + 4 * H)
+
+
+@formula(
+    label="Attention in fp32 by the math kernel",
+    group="activations",
+    equation="n × t × (H × S × 4 + 6 × q × 4)",
+    source="_scaled_dot_product_attention_math: softmax output; scaled q and k, repeated k and v",
+    url=_SDPA,
+    per_sample=True,
+    kind="assumed",
+)
+def math_attention(n: Integer, t: Integer, S: Integer, q: int, H: int) -> Integer:
+    """fp32 inputs rule the flash kernel out: the probabilities are kept whole."""
+    return n * t * (H * S * 4 + 6 * q * 4)
+
+
+@formula(
+    label="Fused qkv projection kept through a view",
+    group="activations",
+    equation="n × t × c × (q + kv)",
+    source="v is a view of the fused projection, whose whole storage stays alive",
+    url=f"{_TRANSFORMERS}/models/gpt_neox/modeling_gpt_neox.py",
+    per_sample=True,
+)
+def fused_qkv_storage(n: Integer, t: Integer, q: int, kv: int, c: int) -> Integer:
+    """With a rotary embedding q and k are new tensors and the old ones live on beside v."""
+    return n * t * c * (q + kv)
+
+
+@formula(
+    label="Query and key norms",
+    group="activations",
+    equation="n × t × (6 × (q + kv) + 4 × (H + K))",
+    source="Qwen3RMSNorm per head: fp32 copy, normalised value, rsqrt",
+    url=f"{_TRANSFORMERS}/models/qwen3/modeling_qwen3.py",
+    per_sample=True,
+)
+def qk_norms(n: Integer, t: Integer, q: int, kv: int, H: int, K: int) -> Integer:
+    """RMSNorm over each head of q and k."""
+    return n * t * (6 * (q + kv) + 4 * (H + K))
+
+
+@formula(
+    label="Gated MLP",
+    group="activations",
+    equation="n × t × 4 × i × c",
+    source="SiluBackward, MulBackward and MmBackward keep gate, silu(gate), up and their product",
+    url=_LLAMA,
+    per_sample=True,
+)
+def gated_mlp(n: Integer, t: Integer, i: int, c: int) -> Integer:
+    """gate, act(gate), up and the product, each of width i."""
+    return n * t * 4 * i * c
+
+
+@formula(
+    label="Gated MLP with frozen weights",
+    group="activations",
+    equation="n × t × 3 × i × c",
+    source="SiluBackward and MulBackward; a frozen down projection keeps no input",
+    url=_LLAMA,
+    per_sample=True,
+)
+def frozen_gated_mlp(n: Integer, t: Integer, i: int, c: int) -> Integer:
+    """gate, act(gate) and up; the adapter keeps the product in its own dtype."""
+    return n * t * 3 * i * c
+
+
+@formula(
+    label="MLP",
+    group="activations",
+    equation="n × t × k × i × c",
+    source="AddmmBackward and the activation's backward; gelu_new keeps each of its products",
+    url=f"{_TRANSFORMERS}/activations.py",
+    per_sample=True,
+)
+def plain_mlp(n: Integer, t: Integer, k: int, i: int, c: int) -> Integer:
+    """An ungated MLP: k tensors of width i (2 for a fused GELU, 5 for gelu_new, 1 for ReLU)."""
+    return n * t * k * i * c
+
+
+@formula(
+    label="Mixture of experts",
+    group="activations",
+    equation="n × t × (k × c × (2 × h + 5 × e) + 6 × X + 16 × k)",
+    source="grouped_mm experts: gathered input, gate-up, silu, product and output per routed token",
+    url=f"{_TRANSFORMERS}/integrations/moe.py",
+    per_sample=True,
+)
+def routed_experts(n: Integer, t: Integer, k: int, h: int, e: int, X: int, c: int) -> Integer:
+    """k of X experts of width e for every token; the router keeps its fp32 probabilities."""
+    return n * t * (k * c * (2 * h + 5 * e) + 6 * X + 16 * k)
+
+
+@formula(
+    label="LoRA inputs",
+    group="activations",
+    equation="n × t × (a × x + a × m × r)",
+    source="LoRA layers cast their input to the adapter's dtype and keep it, and A's output",
+    url="https://github.com/huggingface/peft/blob/main/src/peft/tuners/lora/layer.py",
+    per_sample=True,
+)
+def lora_inputs(n: Integer, t: Integer, a: int, x: int, m: int, r: int) -> Integer:
+    """m adapters a layer whose inputs sum to x features, kept in the adapters' dtype of a bytes."""
+    return n * t * (a * x + a * m * r)
+
+
+@formula(
+    label="Latent attention (MLA)",
+    group="activations",
+    equation="n × t × (c × H × (2 × (d + p) + (d + v) + v) + 4 × H + (4 + 2 × c) × (a + b))",
+    source="DeepseekV3Attention.forward: concatenated q and k, the expanded kv, output and latents",
+    url=f"{_TRANSFORMERS}/models/deepseek_v3/modeling_deepseek_v3.py",
+    per_sample=True,
+    kind="assumed",
+)
+def latent_attention(
+    n: Integer, t: Integer, H: int, d: int, p: int, v: int, a: int, b: int, c: int
+) -> Integer:
+    """Multi-head latent attention: d and p the parts of a key without and with RoPE, v of a value.
+
+    a and b are the ranks of the query's and the key-value latents. Read from the code; unmeasured.
+    """
+    return n * t * (c * H * (2 * (d + p) + (d + v) + v) + 4 * H + (4 + 2 * c) * (a + b))
+
+
+@formula(
+    label="Linear attention",
+    group="activations",
+    equation="n × t × (c × (6 × q + 6 × v) + 8 × H)",
+    source="Gated delta rule and Mamba-2: projections, convolution, gates and output; an assumption",
+    url=f"{_TRANSFORMERS}/models/qwen3_next/modeling_qwen3_next.py",
+    per_sample=True,
+    kind="assumed",
+)
+def linear_attention(n: Integer, t: Integer, q: int, v: int, H: int, c: int) -> Integer:
+    """A recurrent mixer with key width q and value width v: not measured, marked as assumed."""
+    return n * t * (c * (6 * q + 6 * v) + 8 * H)
+
+
+@formula(
+    label="Dropout masks",
+    group="activations",
+    equation="n × t × k × h",
+    source="native_dropout keeps a boolean mask",
+    url="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/Dropout.cpp",
+    per_sample=True,
+)
+def dropout_masks(n: Integer, t: Integer, k: int, h: int) -> Integer:
+    """k residual dropouts a layer, one byte an element."""
+    return n * t * k * h
+
+
+@formula(
+    label="Checkpoints: one layer input each",
+    group="activations",
+    equation="n × t × h × s",
+    source="torch.utils.checkpoint (non-reentrant) keeps the layer's input only; Chen et al., 2016",
+    url="https://arxiv.org/abs/1604.06174",
+    per_sample=True,
+)
+def layer_checkpoints(n: Integer, t: Integer, h: int, s: int) -> Integer:
+    """With activation checkpointing a layer keeps its input and recomputes the rest."""
+    return n * t * h * s
+
+
+@formula(
+    label="Final norm, rotary tables and token ids",
+    group="activations",
+    equation="t × (h × (4 + 2 × s) + 2 × d × s + 24)",
+    source="LlamaModel.forward: final norm input, normalised value and output; cos and sin; ids",
+    url=_LLAMA,
+    per_sample=True,
+)
+def outside_layers(t: Integer, h: int, d: int, s: int) -> Integer:
+    """Activations outside the decoder layers: the final norm's and the rotary tables."""
+    return t * (h * (4 + 2 * s) + 2 * d * s + 24)
+
+
+@formula(
+    label="Gradients inside the layer being differentiated",
+    group="activations",
+    equation="t × (h × s + 2 × i × c)",
+    source="MulBackward of the MLP: d_silu and d_up beside the incoming gradient",
+    url=_LLAMA,
+    per_sample=True,
+)
+def layer_gradients(t: Integer, h: int, s: int, i: int, c: int) -> Integer:
+    """The usual maximum inside a layer's backward: the gated product's gradients."""
+    return t * (h * s + 2 * i * c)
+
+
+@formula(
+    label="Gradients inside attention",
+    group="activations",
+    equation="t × (h × s + c × (3 × q + 4 × kv) + 4 × q)",
+    source="_scaled_dot_product_flash_attention_backward: dq, its fp32 accumulator, dk, dv per head",
+    url=_SDPA,
+    per_sample=True,
+)
+def attention_gradients(t: Integer, h: int, s: int, q: int, kv: int, c: int) -> Integer:
+    """The flash kernel's outputs and accumulators beside the incoming gradient."""
+    return t * (h * s + c * (3 * q + 4 * kv) + 4 * q)
+
+
+@formula(
+    label="Gradients of the attention scores",
+    group="activations",
+    equation="t × (h × s + 6 × H × S)",
+    source="SoftmaxBackward: two fp32 S × S tensors per head less the freed 16-bit one",
+    url=_LLAMA,
+    per_sample=True,
+)
+def score_gradients(t: Integer, h: int, s: int, H: int, S: Integer) -> Integer:
+    """Eager attention's backward: gradients as large as the probabilities."""
+    return t * (h * s + 6 * H * S)
+
+
+@formula(
+    label="Causal mask of eager attention",
+    group="activations",
+    equation="2 × S × S",
+    source="create_causal_mask materialises a 16-bit mask for eager attention",
+    url=f"{_TRANSFORMERS}/masking_utils.py",
+)
+def causal_mask(S: Integer) -> Integer:
+    """One S × S mask shared by all layers."""
+    return 2 * S * S

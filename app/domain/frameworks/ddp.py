@@ -1,0 +1,127 @@
+"""PyTorch DistributedDataParallel, and plain training on one GPU: everything is replicated."""
+
+from __future__ import annotations
+
+from app.domain.formulas import buffers, states
+from app.domain.frameworks.state import (
+    frozen_size,
+    optimizer_state_terms,
+    step_temporary_terms,
+    weight_terms,
+    workspace_terms,
+)
+from app.domain.formulas.registry import Term
+from app.domain.job import Job, Moment, Timeline
+from app.domain.precision import BF16, FP32, Numerics
+from app.domain.quantities import ModelQuantities
+from app.domain.step_activations import StepActivations
+from app.domain.strategies import Strategy
+from app.domain.training import PrecisionId
+from app.domain.units import smallest
+
+NUMERICS: dict[PrecisionId, Numerics] = {
+    "bf16_mixed": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "autocast"),
+    "fp16_mixed": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "autocast"),
+    "bf16_pure": Numerics(BF16, BF16, 0, BF16, BF16, BF16, "half"),
+    "fp32": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "full"),
+}
+
+
+def adapter_bytes(job: Job) -> int:
+    """PEFT trains adapters in fp32 (autocast_adapter_dtype)."""
+    return FP32
+
+
+def timeline(
+    job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
+) -> Timeline:
+    """DDP keeps weights, a bucket copy of the gradients and the states on every rank.
+
+    Source: torch/nn/parallel/distributed.py, torch/csrc/distributed/c10d/reducer.cpp.
+    """
+    training = job.training
+    numerics = NUMERICS[training.precision]
+    full = training.method == "full"
+    trained_size = numerics.weights if full else FP32
+    gradient_size = numerics.gradients if full else FP32
+    base_size = numerics.weights if full else frozen_size(job)
+    wrapped = smallest(job.hardware.world_size - 1, 1)
+
+    setup = (
+        *weight_terms(job, q, base_size, FP32, 1),
+        buffers.ddp_buckets(k=wrapped, T=q.trained, B=gradient_size),
+    )
+    resident = (
+        *setup,
+        *optimizer_state_terms(job, q, trained_size, 1, flat=False),
+        *workspace_terms(job),
+    )
+    gradients = states.gradients(T=q.trained, B=gradient_size, N=1)
+    accumulating = training.gradient_accumulation_steps > 1
+    waiting = (gradients,) if accumulating else ()
+    casts = _autocast_casts(job, q, step)
+
+    moments = [
+        Moment("setup", "model wrapped", setup),
+        Moment("resident", "between steps", resident),
+        Moment(
+            "forward", "loss", (*resident, *waiting, *casts, *step.all_kept, *step.loss_forward)
+        ),
+        Moment(
+            "backward", "loss", (*resident, *waiting, *casts, *step.all_kept, *step.loss_backward)
+        ),
+    ]
+    head = q.root_trained and q.embedding
+    for stop in q.stops:
+        kind = q.kinds[stop.kind]
+        behind = head + stop.trained_after
+        done = states.gradients(T=behind, B=gradient_size, N=1)
+        own_casts = _casts_in_layer(q, step, stop.up_to, kind.layer.linear_parameters)
+        for inside in step.inside(stop):
+            own = buffers.layer_weight_gradients(
+                w=inside.weight_gradients if full else kind.trained, B=gradient_size
+            )
+            grown = waiting if accumulating else (done, own)
+            moments.append(
+                Moment(
+                    "backward",
+                    f"layer {stop.position}, {inside.label}",
+                    (*resident, *grown, *own_casts, *inside.terms),
+                )
+            )
+    last = (states.embedding_gradient(k=1, E=q.embedding, B=gradient_size),)
+    if not full or (not q.tied and not accumulating):
+        last = ()
+    if q.tied and full and step.stream.id == "half":
+        last = (states.embedding_gradient(k=2, E=q.embedding, B=gradient_size),)
+    moments.append(Moment("backward", "embedding", (*resident, gradients, *last)))
+    temporary = step_temporary_terms(
+        job, q, trained_size, 1, foreach=training.optimizer_kernel == "foreach"
+    )
+    moments.append(Moment("step", "optimizer", (*resident, gradients, *temporary)))
+    race = gradients.bytes * wrapped if training.optimizer == "adamw" else 0
+    return Timeline(moments, 0, 0, 0 if training.activation_checkpointing else race, [])
+
+
+def _autocast_casts(job: Job, q: ModelQuantities, step: StepActivations) -> tuple[Term, ...]:
+    if not step.stream.autocast:
+        return ()
+    if job.training.method == "qlora":
+        return (buffers.autocast_weights(x=q.embedding),)
+    if job.training.method == "lora":
+        return (buffers.autocast_weights(x=q.adapters),)
+    layers = 0 if step.checkpointing else q.linear
+    return (buffers.autocast_weights(x=layers + q.embedding),)
+
+
+def _casts_in_layer(
+    q: ModelQuantities, step: StepActivations, up_to: tuple[int, ...], own: int
+) -> tuple[Term, ...]:
+    if not step.stream.autocast or not q.root_trained:
+        return ()
+    if step.checkpointing:
+        return (buffers.autocast_weights(x=own),)
+    alive = sum(
+        count * kind.layer.linear_parameters for kind, count in zip(q.kinds, up_to, strict=True)
+    )
+    return (buffers.autocast_weights(x=alive),)

@@ -1,0 +1,172 @@
+"""FSDP1: flat parameters per decoder layer and one for the rest, `use_orig_params=True`.
+
+Source: torch/distributed/fsdp/_flat_param.py and _runtime_utils.py, 2.11.
+"""
+
+from __future__ import annotations
+
+from app.domain.formulas import buffers, states
+from app.domain.formulas.registry import Term
+from app.domain.frameworks import fsdp2
+from app.domain.frameworks.state import (
+    optimizer_state_terms,
+    step_temporary_terms,
+    weight_terms,
+    workspace_terms,
+)
+from app.domain.job import Job, Moment, Timeline
+from app.domain.quantities import ModelQuantities, Stop
+from app.domain.step_activations import StepActivations
+from app.domain.strategies import Strategy
+from app.domain.units import Integer
+
+NUMERICS = fsdp2.NUMERICS
+adapter_bytes = fsdp2.adapter_bytes
+
+
+def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
+    """Like FSDP2 with flat buffers, except that a sharded gradient outlives the step and that
+    materialising from the meta device unties the head."""
+    return _Fsdp1(job, strategy, q, step).timeline()
+
+
+class _Fsdp1:
+    def __init__(
+        self, job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
+    ) -> None:
+        training = job.training
+        self.job, self.strategy, self.q, self.step = job, strategy, q, step
+        self.full = training.method == "full"
+        self.ranks = fsdp2.shard_ranks(job, strategy)
+        numerics = NUMERICS[training.precision]
+        adapter = adapter_bytes(job)
+        self.size = numerics.weights if self.full else adapter
+        self.gathered = numerics.gathered if self.full else adapter
+        self.gradient_size = numerics.gradients if self.full else adapter
+        self.root = q.root + (q.embedding if q.tied else 0)
+        self.layers = sum(kind.count * kind.parameters for kind in q.kinds)
+        self.trained_layers = sum(kind.count * kind.trained for kind in q.kinds)
+        self.trained = self.trained_layers + (self.root if self.full else 0)
+
+    def timeline(self) -> Timeline:
+        q, step = self.q, self.step
+        weights = self._weights()
+        optimizer = self._scaled_states()
+        base = (*weights, *optimizer, *workspace_terms(self.job))
+        kept = states.gradients(T=self.trained, B=self.gradient_size, N=self.ranks)
+        resident = (*base, kept)
+        accumulating = self.job.training.gradient_accumulation_steps > 1
+        start = resident if accumulating else base
+        gathered = (buffers.gathered_root(R=self.root, a=self.gathered), *self._held())
+        prefetched = (
+            (buffers.gathered_layers(k=1, w=q.last_layer, a=self.gathered),)
+            if self.strategy.regathers
+            else ()
+        )
+        temporary = step_temporary_terms(
+            self.job,
+            q,
+            self.size,
+            self.ranks,
+            foreach=self.job.training.optimizer_kernel == "foreach",
+        )
+        moments = [
+            Moment("setup", "model wrapped", weights),
+            Moment("resident", "between steps", resident),
+            Moment("forward", "start", resident),
+            Moment("forward", "loss", (*start, *gathered, *step.all_kept, *step.loss_forward)),
+            Moment(
+                "backward",
+                "loss",
+                (*start, *gathered, *prefetched, *step.all_kept, *step.loss_backward),
+            ),
+            Moment("step", "optimizer", (*resident, *temporary)),
+        ]
+        for stop in q.stops:
+            moments += self._layer(start, stop)
+        if self.full:
+            moments.append(self._root_reduction(base, kept if accumulating else None))
+        return Timeline(moments, 0, 0, 0, [])
+
+    def _weights(self) -> tuple[Term, ...]:
+        if not self.full:
+            return weight_terms(self.job, self.q, self.size, self.size, self.ranks)
+        return (states.weights(P=self.trained, B=self.size, N=self.ranks),)
+
+    def _scaled_states(self) -> tuple[Term, ...]:
+        return optimizer_state_terms(
+            self.job, self.q, self.size, self.ranks, flat=True, trained=self.trained
+        )
+
+    def _held(self) -> tuple[Term, ...]:
+        if self.strategy.regathers:
+            return ()
+        return (buffers.gathered_model(P=self.layers, a=self.gathered),)
+
+    def _gathered_at(self, stop: Stop) -> tuple[Term, ...]:
+        if not self.strategy.regathers:
+            return self._held()
+        copies = 1 if stop.is_first_of_model else 2
+        parameters = self.q.kinds[stop.kind].parameters
+        return (buffers.gathered_layers(k=copies, w=parameters, a=self.gathered),)
+
+    def _layer(self, start: tuple[Term, ...], stop: Stop) -> list[Moment]:
+        kind = self.q.kinds[stop.kind]
+        base = (
+            *start,
+            states.gradients(T=stop.trained_after, B=self.gradient_size, N=self.ranks),
+            buffers.gathered_root(R=self.root, a=self.gathered),
+            *self._gathered_at(stop),
+            *(
+                (states.head_gradient(E=self.q.embedding, B=self.gathered),)
+                if self.full
+                else ()
+            ),
+        )
+        inside = self.step.inside(stop)
+        moments = [
+            Moment(
+                "backward",
+                f"layer {stop.position}, {moment.label}",
+                (
+                    *base,
+                    buffers.layer_weight_gradients(
+                        w=moment.weight_gradients if self.full else kind.trained, B=self.gathered
+                    ),
+                    *moment.terms,
+                ),
+            )
+            for moment in inside
+        ]
+        moments.append(
+            Moment(
+                "backward",
+                f"layer {stop.position}, reduction",
+                (
+                    *base,
+                    buffers.layer_weight_gradients(w=kind.trained, B=self.gathered),
+                    *self._flat_reduction(kind.trained),
+                    *inside[-1].terms,
+                ),
+            )
+        )
+        return moments
+
+    def _flat_reduction(self, parameters: Integer) -> tuple[Term, ...]:
+        return (
+            buffers.reduce_scatter_input(w=parameters, b=self.gradient_size),
+            buffers.reduce_scatter_output(w=parameters, b=self.gradient_size, N=self.ranks),
+        )
+
+    def _root_reduction(self, base: tuple[Term, ...], kept: Term | None) -> Moment:
+        layers = states.gradients(T=self.trained_layers, B=self.gradient_size, N=self.ranks)
+        return Moment(
+            "backward",
+            "root reduction",
+            (
+                *base,
+                kept or layers,
+                buffers.root_gradients(R=self.root, a=self.gathered),
+                *self._flat_reduction(self.root),
+            ),
+        )

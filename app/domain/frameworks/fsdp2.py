@@ -1,0 +1,282 @@
+"""FSDP2: `fully_shard` on every decoder layer, then on the root.
+
+Source: torch/distributed/fsdp/_fully_shard/_fsdp_param_group.py and _fsdp_collectives.py, 2.11–2.13;
+fully sharded data parallel, Zhao et al., 2023.
+"""
+
+from __future__ import annotations
+
+from app.domain.formulas import buffers, states
+from app.domain.formulas.registry import Term
+from app.domain.frameworks.state import (
+    host_optimizer_bytes,
+    optimizer_state_terms,
+    step_temporary_terms,
+    weight_terms,
+    workspace_terms,
+)
+from app.domain.job import Job, Moment, Timeline
+from app.domain.precision import BF16, FP32, Numerics
+from app.domain.quantities import ModelQuantities, Stop
+from app.domain.step_activations import StepActivations
+from app.domain.strategies import Strategy
+from app.domain.training import PrecisionId
+from app.domain.units import Integer
+
+NUMERICS: dict[PrecisionId, Numerics] = {
+    "bf16_mixed": Numerics(FP32, BF16, 0, FP32, FP32, FP32, "half"),
+    "fp16_mixed": Numerics(FP32, BF16, 0, FP32, FP32, FP32, "half"),
+    "bf16_pure": Numerics(BF16, BF16, 0, BF16, BF16, BF16, "half"),
+    "fp32": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "full"),
+}
+
+
+def adapter_bytes(job: Job) -> int:
+    """A shard group holds one dtype, so adapters are kept in the base model's."""
+    return BF16 if job.training.precision != "fp32" else FP32
+
+
+def shard_ranks(job: Job, strategy: Strategy) -> Integer:
+    """How many ranks one shard group has."""
+    node = strategy.shard_parameters == "node"
+    return job.hardware.gpus_per_node if node else job.hardware.world_size
+
+
+def timeline(
+    job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
+) -> Timeline:
+    """Shards at rest, the root gathered throughout, one or two layers gathered around the running
+    one, gradients reduced in flat buffers of the reduction's dtype, one layer behind."""
+    return _Fsdp2(job, strategy, q, step).timeline()
+
+
+class _Fsdp2:
+    def __init__(
+        self, job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
+    ) -> None:
+        training = job.training
+        self.job, self.strategy, self.q, self.step = job, strategy, q, step
+        self.full = training.method == "full"
+        self.numerics = NUMERICS[training.precision]
+        self.ranks = shard_ranks(job, strategy)
+        self.on_gpu = strategy.parameters_on == "gpu"
+        self.shard_size = self.numerics.weights if self.full else adapter_bytes(job)
+        self.gathered = self.numerics.gathered if self.full else adapter_bytes(job)
+        self.gradient_size = self.numerics.gradients if self.full else adapter_bytes(job)
+        reduce_fp32 = job.options.fsdp_reduce_dtype == "fp32"
+        mixed = self.numerics.reduction == FP32
+        self.reduction = (FP32 if reduce_fp32 or training.precision == "fp32" else BF16) if mixed else BF16
+        self.accumulating = training.gradient_accumulation_steps > 1
+
+    def timeline(self) -> Timeline:
+        resident, setup = self._resident(), self._weights()
+        moments = [
+            Moment("setup", "model sharded", setup),
+            Moment("resident", "between steps", resident),
+            self._forward(resident),
+            self._loss_backward(resident),
+            *self._layers(resident),
+            *self._end(resident),
+            self._step(resident),
+        ]
+        return Timeline(moments, self._host_bytes(), 0, 0, [])
+
+    def _weights(self) -> tuple[Term, ...]:
+        if not self.on_gpu:
+            return ()
+        return weight_terms(self.job, self.q, self.shard_size, self.shard_size, self.ranks)
+
+    def _resident(self) -> tuple[Term, ...]:
+        optimizer: tuple[Term, ...] = ()
+        if self.on_gpu:
+            optimizer = optimizer_state_terms(
+                self.job, self.q, self.shard_size, self.ranks, flat=False
+            )
+        return (*self._weights(), *optimizer, *workspace_terms(self.job))
+
+    @property
+    def _root(self) -> Term:
+        return buffers.gathered_root(R=self.q.root, a=self.gathered)
+
+    def _layer(self, copies: int, parameters: int) -> Term:
+        if self.job.training.method == "qlora":
+            parameters = parameters // 2
+        return buffers.gathered_layers(k=copies, w=parameters, a=self.gathered)
+
+    def _held_layers(self) -> Term:
+        """What stays gathered at the loss: the last layer, or all of them."""
+        if self.strategy.regathers:
+            return self._layer(1, self.q.last_layer)
+        layers = sum(kind.count * kind.parameters for kind in self.q.kinds)
+        return buffers.gathered_model(P=layers, a=self.gathered)
+
+    def _accumulated(self) -> tuple[Term, ...]:
+        if not (self.accumulating and self.on_gpu):
+            return ()
+        return (states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks),)
+
+    def _forward(self, resident: tuple[Term, ...]) -> Moment:
+        step = self.step
+        return Moment(
+            "forward",
+            "loss",
+            (
+                *resident,
+                *self._accumulated(),
+                self._root,
+                self._held_layers(),
+                *step.all_kept,
+                *step.loss_forward,
+            ),
+        )
+
+    def _loss_backward(self, resident: tuple[Term, ...]) -> Moment:
+        step = self.step
+        return Moment(
+            "backward",
+            "loss",
+            (
+                *resident,
+                *self._accumulated(),
+                self._root,
+                self._held_layers(),
+                *step.all_kept,
+                *step.loss_backward,
+            ),
+        )
+
+    def _sharded_gradients(self, trained: Integer) -> tuple[Term, ...]:
+        if self.accumulating or not self.on_gpu:
+            return self._accumulated()
+        return (states.gradients(T=trained, B=self.gradient_size, N=self.ranks),)
+
+    def _head_gradient(self) -> tuple[Term, ...]:
+        if not self.full:
+            return ()
+        return (states.head_gradient(E=self.q.embedding, B=self.gathered),)
+
+    def _layers(self, resident: tuple[Term, ...]) -> list[Moment]:
+        moments = []
+        for stop in self.q.stops:
+            base = (
+                *resident,
+                *self._sharded_gradients(stop.trained_after),
+                self._root,
+                *self._head_gradient(),
+            )
+            moments += self._inside(stop, base)
+            moments += self._reduction(stop, base)
+        return moments
+
+    def _gathered_in_layer(self, stop: Stop) -> tuple[Term, ...]:
+        kind = self.q.kinds[stop.kind]
+        if not self.strategy.regathers:
+            behind = sum(k.parameters * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
+            return (buffers.gathered_model(P=behind, a=self.gathered),)
+        if stop.is_first_of_model:
+            return (self._layer(1, kind.parameters),)
+        return (
+            self._layer(2, kind.parameters),
+            buffers.all_gather_input(w=kind.parameters, a=self.gathered, N=self.ranks),
+        )
+
+    def _pending(self, stop: Stop) -> tuple[Term, ...]:
+        """The reduce-scatter input of the layer behind this one."""
+        if not stop.trained_after:
+            return ()
+        trained = self.q.kinds[stop.kind].trained
+        return (buffers.reduce_scatter_input(w=trained, b=self.reduction),)
+
+    def _inside(self, stop: Stop, base: tuple[Term, ...]) -> list[Moment]:
+        gathered, pending = self._gathered_in_layer(stop), self._pending(stop)
+        kind = self.q.kinds[stop.kind]
+        moments = []
+        for inside in self.step.inside(stop):
+            finished = inside.weight_gradients if self.full else kind.trained
+            own = buffers.layer_weight_gradients(w=finished, B=self.gathered)
+            moments.append(
+                Moment(
+                    "backward",
+                    f"layer {stop.position}, {inside.label}",
+                    (*base, *gathered, *pending, own, *inside.terms),
+                )
+            )
+        return moments
+
+    def _reduction(self, stop: Stop, base: tuple[Term, ...]) -> list[Moment]:
+        """A layer's gradients beside the flat buffer that they are copied to."""
+        trained = self.q.kinds[stop.kind].trained
+        behind = self.step.inside(stop)[-1].terms
+        return [
+            Moment(
+                "backward",
+                f"layer {stop.position}, reduction",
+                (
+                    *base,
+                    *self._gathered_in_layer(stop),
+                    buffers.layer_weight_gradients(w=trained, B=self.gathered),
+                    buffers.reduce_scatter_input(w=trained, b=self.reduction),
+                    *behind,
+                ),
+            )
+        ]
+
+    def _end(self, resident: tuple[Term, ...]) -> list[Moment]:
+        if not self.full:
+            return []
+        q = self.q
+        layers = self._sharded_gradients(q.trained - q.root_trained)
+        embedding = Moment(
+            "backward",
+            "embedding",
+            (
+                *resident,
+                *layers,
+                self._root,
+                states.embedding_gradient(k=3 if q.tied else 2, E=q.embedding, B=self.gathered),
+                buffers.reduce_scatter_input(w=q.first_layer_trained, b=self.reduction),
+            ),
+        )
+        root = Moment(
+            "backward",
+            "root reduction",
+            (
+                *resident,
+                *layers,
+                buffers.root_gradients(R=q.root, a=self.gathered),
+                buffers.reduce_scatter_input(w=q.root, b=self.reduction),
+            ),
+        )
+        output = Moment(
+            "backward",
+            "root reduction, output",
+            (
+                *resident,
+                *layers,
+                buffers.reduce_scatter_input(w=q.root, b=self.reduction),
+                buffers.reduce_scatter_output(w=q.root, b=self.reduction, N=self.ranks),
+            ),
+        )
+        return [embedding, root, output]
+
+    def _step(self, resident: tuple[Term, ...]) -> Moment:
+        if not self.on_gpu:
+            return Moment("step", "on the host", resident)
+        temporary = step_temporary_terms(
+            self.job,
+            self.q,
+            self.shard_size,
+            self.ranks,
+            foreach=self.job.training.optimizer_kernel == "foreach",
+        )
+        gradients = states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks)
+        return Moment("step", "optimizer", (*resident, gradients, *temporary))
+
+    def _host_bytes(self) -> Integer:
+        if self.on_gpu:
+            return 0
+        q, ranks = self.q, self.ranks
+        weights = weight_terms(self.job, q, self.shard_size, self.shard_size, ranks)
+        gradients = states.gradients(T=q.trained, B=self.gradient_size, N=ranks)
+        optimizer = host_optimizer_bytes(self.job, q, ranks, self.shard_size)
+        return sum(term.bytes for term in weights) + gradients.bytes + optimizer

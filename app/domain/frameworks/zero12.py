@@ -1,0 +1,182 @@
+"""DeepSpeed ZeRO stages 1 and 2: whole 16-bit parameters, partitioned optimizer.
+
+Source: deepspeed/runtime/zero/stage_1_and_2.py, 0.19.8; ZeRO-Offload, Ren et al., 2021.
+"""
+
+from __future__ import annotations
+
+from app.domain.formulas import buffers, states
+from app.domain.formulas.registry import Term
+from app.domain.frameworks import zero
+from app.domain.frameworks.state import optimizer_state_terms, step_temporary_terms, weight_terms
+from app.domain.frameworks.state import workspace_terms
+from app.domain.job import Job, Moment, Timeline
+from app.domain.precision import FP32
+from app.domain.quantities import ModelQuantities, Stop
+from app.domain.step_activations import StepActivations
+from app.domain.strategies import Strategy
+from app.domain.units import Integer, ceil_div
+
+NUMERICS = zero.NUMERICS
+adapter_bytes = zero.adapter_bytes
+
+
+def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
+    """Stages 1 and 2 differ only in what accumulation keeps: all gradients, or the partition's."""
+    return _Zero12(job, strategy, q, step).timeline()
+
+
+class _Zero12:
+    def __init__(
+        self, job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
+    ) -> None:
+        training = job.training
+        self.job, self.strategy, self.q, self.step = job, strategy, q, step
+        self.full = training.method == "full"
+        self.size = NUMERICS[training.precision].weights
+        self.ranks = job.hardware.world_size
+        self.on_gpu = strategy.optimizer_on == "gpu"
+        self.partition = zero.first_partition(q, self.ranks)
+        self.sharded_gradients = strategy.shard_gradients != "none"
+        self.accumulating = training.gradient_accumulation_steps > 1
+        self.bucket = job.options.deepspeed.reduce_bucket_size
+        self.bucket_count = 2 if zero.overlaps_communication(job, 2) else 1
+
+    def timeline(self) -> Timeline:
+        q, step = self.q, self.step
+        setup, resident = self._setup(), self._resident()
+        waiting = self._accumulated()
+        moments = [
+            Moment("setup", "engine initialised", setup),
+            Moment("resident", "between steps", resident),
+            Moment(
+                "forward", "loss", (*resident, *waiting, *step.all_kept, *step.loss_forward)
+            ),
+            Moment(
+                "backward", "loss", (*resident, *waiting, *step.all_kept, *step.loss_backward)
+            ),
+        ]
+        for stop in q.stops:
+            moments += self._layer(resident, stop)
+        moments.append(self._end(resident))
+        moments += self._step(resident)
+        return Timeline(moments, self._host_bytes(), 0, 0, [])
+
+    def _model(self) -> tuple[Term, ...]:
+        return weight_terms(self.job, self.q, self.size, self.size, 1)
+
+    def _setup(self) -> tuple[Term, ...]:
+        if self.on_gpu:
+            return (*self._model(), states.master_weights(T=self.q.trained, N=self.ranks))
+        largest = self.q.largest_trained_tensor
+        return (*self._model(), buffers.offload_gradient_buffer(m=largest, B=self.size))
+
+    def _resident(self) -> tuple[Term, ...]:
+        optimizer: tuple[Term, ...] = ()
+        if self.on_gpu:
+            optimizer = optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
+        return (*self._setup(), *optimizer, *workspace_terms(self.job))
+
+    def _ipg(self) -> Term:
+        return buffers.ipg_buckets(k=self.bucket_count, m=self.bucket, B=self.size)
+
+    def _partition_gradients(self) -> tuple[Term, ...]:
+        if not self.on_gpu:
+            return ()
+        return (buffers.partition_gradients(G=self.partition.whole, B=self.size),)
+
+    def _accumulated(self) -> tuple[Term, ...]:
+        """What earlier micro-batches left: stage 1 all gradients and its buckets, stage 2 G."""
+        if not self.accumulating:
+            return ()
+        if self.sharded_gradients:
+            return self._partition_gradients()
+        return (states.gradients(T=self.q.trained, B=self.size, N=1), self._ipg())
+
+    def _in_backward(self, *, owned: bool) -> tuple[Term, ...]:
+        if self.accumulating and not self.sharded_gradients:
+            return self._accumulated()
+        if owned or self.accumulating:
+            return (self._ipg(), *self._partition_gradients())
+        return (self._ipg(),)
+
+    def _layer(self, resident: tuple[Term, ...], stop: Stop) -> list[Moment]:
+        kind = self.q.kinds[stop.kind]
+        owned = self.ranks == 1 or stop.is_first_of_model
+        head: tuple[Term, ...] = ()
+        if self.full and self.q.tied:
+            head = (states.head_gradient(E=self.q.embedding, B=self.size),)
+        moments = []
+        for inside in self.step.inside(stop):
+            finished = inside.weight_gradients if self.full else kind.trained
+            moments.append(
+                Moment(
+                    "backward",
+                    f"layer {stop.position}, {inside.label}",
+                    (
+                        *resident,
+                        *self._in_backward(owned=owned and inside.label == "end"),
+                        *head,
+                        buffers.layer_weight_gradients(
+                            w=0 if inside.label == "end" else finished, B=self.size
+                        ),
+                        *inside.terms,
+                    ),
+                )
+            )
+        return moments
+
+    def _end(self, resident: tuple[Term, ...]) -> Moment:
+        q = self.q
+        last: tuple[Term, ...] = ()
+        if self.full:
+            last = (
+                states.embedding_gradient(k=3 if q.tied else 1, E=q.embedding, B=self.size),
+            )
+            if not self.on_gpu:
+                last = (
+                    states.embedding_gradient(k=1, E=q.embedding, B=self.size),
+                    buffers.norm_copy(m=q.embedding),
+                )
+        return Moment(
+            "backward",
+            "embedding",
+            (*resident, *self._in_backward(owned=not self.partition.single), *last),
+        )
+
+    def _step(self, resident: tuple[Term, ...]) -> list[Moment]:
+        if not self.on_gpu:
+            return [Moment("step", "on the host", resident)]
+        q, ranks = self.q, self.ranks
+        own = self._partition_gradients()
+        fp32 = states.gradients(T=q.trained, B=FP32, N=ranks)
+        flat = (
+            fp32
+            if self.partition.single
+            else buffers.flat_step_gradients(T=q.trained, B=self.size, N=ranks)
+        )
+        temporary = step_temporary_terms(
+            self.job, q, FP32, ranks, foreach=self.job.training.optimizer_kernel == "foreach"
+        )
+        return [
+            Moment(
+                "step",
+                "gradient norm",
+                (*resident, *own, buffers.norm_copy(m=self.partition.slice)),
+            ),
+            Moment("step", "flatten", (*resident, *own, flat)),
+            Moment("step", "optimizer", (*resident, fp32, *temporary)),
+        ]
+
+    def _host_bytes(self) -> Integer:
+        if self.on_gpu:
+            return 0
+        share = ceil_div(self.q.trained, self.ranks)
+        master = gradients = zero.pinned(FP32 * share)
+        sixteen = zero.pinned(self.size * share)
+        largest = zero.pinned(self.size * self.q.largest_trained_tensor)
+        optimizer = sum(
+            t.bytes
+            for t in optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
+        )
+        return master + gradients + optimizer + sixteen + largest

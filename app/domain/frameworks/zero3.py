@@ -1,0 +1,152 @@
+"""DeepSpeed ZeRO stage 3, ZeRO-Offload for parameters and ZeRO-Infinity.
+
+Source: deepspeed/runtime/zero/stage3.py, partitioned_param_coordinator.py and config.py, 0.19.8.
+"""
+
+from __future__ import annotations
+
+from app.domain.formulas import buffers, states
+from app.domain.formulas.registry import Term
+from app.domain.frameworks import zero
+from app.domain.frameworks.state import optimizer_state_terms, weight_terms, workspace_terms
+from app.domain.job import Job, Moment, Timeline
+from app.domain.optimizers import OPTIMIZERS
+from app.domain.precision import FP32
+from app.domain.quantities import ModelQuantities, Stop
+from app.domain.step_activations import StepActivations
+from app.domain.strategies import Strategy
+from app.domain.units import Integer, ceil_div, smallest
+
+NUMERICS = zero.NUMERICS
+adapter_bytes = zero.adapter_bytes
+
+# Pinned staging buffers of ZeRO-Infinity in host memory: buffer_count × buffer_size elements of
+# offload_param's defaults. Source: deepspeed/runtime/zero/offload_config.py.
+PARAMETER_SWAP_BUFFERS = 5 * 100_000_000
+
+
+def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
+    """Everything is partitioned; gathered parameters fill up to `stage3_max_live_parameters`."""
+    return _Zero3(job, strategy, q, step).timeline()
+
+
+class _Zero3:
+    def __init__(
+        self, job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
+    ) -> None:
+        training = job.training
+        self.job, self.strategy, self.q, self.step = job, strategy, q, step
+        self.full = training.method == "full"
+        self.size = NUMERICS[training.precision].weights
+        self.ranks = job.hardware.world_size
+        self.optimizer_on_gpu = strategy.optimizer_on == "gpu"
+        self.parameters_on_gpu = strategy.parameters_on == "gpu"
+        self.options = job.options.deepspeed
+
+    def timeline(self) -> Timeline:
+        step = self.step
+        setup, resident = self._setup(), self._resident()
+        live = self._live()
+        moments = [
+            Moment("setup", "engine initialised", setup),
+            Moment("resident", "between steps", resident),
+            Moment("forward", "loss", (*resident, live, *step.all_kept, *step.loss_forward)),
+            Moment("backward", "loss", (*resident, live, *step.all_kept, *step.loss_backward)),
+        ]
+        for stop in self.q.stops:
+            moments += self._layer(resident, live, stop)
+        if self.full:
+            moments.append(self._end(resident, live))
+        moments.append(self._step(resident))
+        return Timeline(moments, self._host_bytes(), self._nvme_bytes(), 0, [])
+
+    def _setup(self) -> tuple[Term, ...]:
+        q, ranks = self.q, self.ranks
+        terms: tuple[Term, ...] = (
+            buffers.ipg_buckets(k=1, m=self.options.reduce_bucket_size, B=self.size),
+        )
+        if self.parameters_on_gpu:
+            terms += weight_terms(self.job, q, self.size, self.size, ranks)
+        if self.optimizer_on_gpu:
+            terms += (
+                states.master_weights(T=q.trained, N=ranks),
+                states.gradients(T=q.trained, B=self.size, N=ranks),
+            )
+        return terms
+
+    def _resident(self) -> tuple[Term, ...]:
+        optimizer: tuple[Term, ...] = ()
+        if self.optimizer_on_gpu:
+            optimizer = optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
+        return (*self._setup(), *optimizer, *workspace_terms(self.job))
+
+    def _live(self) -> Term:
+        model = self.q.parameters + self.q.adapters
+        limit = self.options.stage3_max_live_parameters
+        needed = 2 * self.q.largest_layer
+        return buffers.live_parameters(m=smallest(model, max(limit, needed)), a=self.size)
+
+    def _layer(self, resident: tuple[Term, ...], live: Term, stop: Stop) -> list[Moment]:
+        kind = self.q.kinds[stop.kind]
+        head: tuple[Term, ...] = ()
+        if self.full and self.q.tied:
+            head = (states.head_gradient(E=self.q.embedding, B=self.size),)
+        return [
+            Moment(
+                "backward",
+                f"layer {stop.position}, {inside.label}",
+                (
+                    *resident,
+                    live,
+                    *head,
+                    buffers.layer_weight_gradients(
+                        w=inside.weight_gradients if self.full else kind.trained, B=self.size
+                    ),
+                    *inside.terms,
+                ),
+            )
+            for inside in self.step.inside(stop)
+        ]
+
+    def _end(self, resident: tuple[Term, ...], live: Term) -> Moment:
+        copies = 3 if self.q.tied else 1
+        gradient = states.embedding_gradient(k=copies, E=self.q.embedding, B=self.size)
+        return Moment("backward", "embedding", (*resident, live, gradient))
+
+    def _step(self, resident: tuple[Term, ...]) -> Moment:
+        if not self.optimizer_on_gpu:
+            return Moment("step", "on the host", resident)
+        group = zero.largest_sub_group(self.q, self.ranks, self.options.sub_group_size)
+        optimizer = OPTIMIZERS[self.job.training.optimizer]
+        foreach = optimizer.foreach_temporary and self.job.training.optimizer_kernel == "foreach"
+        per_element = 2 * FP32 if foreach else FP32 + self.size
+        return Moment(
+            "step", "optimizer", (*resident, buffers.sub_group_step(k=per_element, m=group))
+        )
+
+    def _states_bytes(self) -> Integer:
+        terms = optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
+        return sum(term.bytes for term in terms)
+
+    def _host_bytes(self) -> Integer:
+        share = ceil_div(self.q.trained, self.ranks)
+        model = ceil_div(self.q.parameters + self.q.adapters, self.ranks)
+        total: Integer = 0
+        if self.strategy.optimizer_on == "cpu":
+            total += zero.pinned(FP32 * share) + FP32 * share + self._states_bytes()
+            total += zero.pinned(self.size * share)
+        if self.strategy.parameters_on == "cpu":
+            total += 2 * zero.pinned(self.size * model)
+        if self.strategy.parameters_on == "nvme":
+            total += zero.pinned(self.size * PARAMETER_SWAP_BUFFERS) + FP32 * share
+        return total
+
+    def _nvme_bytes(self) -> Integer:
+        share = ceil_div(self.q.trained, self.ranks)
+        model = ceil_div(self.q.parameters + self.q.adapters, self.ranks)
+        total: Integer = 0
+        if self.strategy.optimizer_on == "nvme":
+            total += FP32 * share + self._states_bytes()
+        if self.strategy.parameters_on == "nvme":
+            total += self.size * model
+        return total

@@ -1,0 +1,237 @@
+"""What one decoder layer keeps for backward: a recipe of formulas, read off its blocks.
+
+A recipe is a list of formulas with the symbols that depend on the layer and the job's kernels, but
+not on how many layers or tokens there are. It is cached, since a what-if changes those two most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from app.domain.architecture import (
+    Attention,
+    DenseMLP,
+    GatedDeltaNet,
+    LatentAttention,
+    Mamba2,
+    MixtureOfExperts,
+    ModelSpec,
+)
+from app.domain.formulas import activations as act
+from app.domain.formulas.registry import Formula, Term
+from app.domain.precision import BF16, Stream
+from app.domain.quantities import LayerKind
+from app.domain.training import AttentionKernel, Method
+from app.domain.units import Integer
+
+# How many tensors of the MLP's width an ungated activation leaves behind, the last linear's input
+# among them: gelu_new is written out in five elementwise steps, the others are one kernel.
+PLAIN_MLP_TENSORS = {
+    "gelu_new": 5,
+    "gelu": 2,
+    "gelu_tanh": 2,
+    "silu": 2,
+    "relu": 1,
+    "relu2": 2,
+}
+
+
+# Families whose RMSNorm multiplies by its weight before casting back to 16 bits.
+# Source: Gemma2RMSNorm, Olmo2RMSNorm and GptOssRMSNorm in transformers 5.23.
+FP32_NORM_FAMILIES = ("gemma", "olmo2", "olmo3", "gpt_oss")
+
+
+class Kernels(NamedTuple):
+    """The parts of a job that decide what a layer keeps."""
+
+    stream: Stream
+    attention: AttentionKernel
+    method: Method
+    adapter_bytes: int
+    rank: int
+
+
+class Ingredient(NamedTuple):
+    """A formula with its per-layer symbols. `in_mlp`: freed before attention's backward starts."""
+
+    formula: Formula
+    symbols: dict[str, int]
+    needs_sequence: bool = False
+    in_mlp: bool = False
+
+    def term(self, n: Integer, t: Integer, S: Integer) -> Term:
+        """Evaluate for n layers and t tokens in sequences of S."""
+        if self.needs_sequence:
+            return self.formula(n=n, t=t, S=S, **self.symbols)
+        return self.formula(n=n, t=t, **self.symbols)
+
+
+Recipe = tuple[Ingredient, ...]
+
+
+@lru_cache(maxsize=2048)
+def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: bool) -> Recipe:
+    """What a layer of this kind keeps from forward to backward.
+
+    `masked`: a sliding window shorter than the sequence forces an explicit attention mask.
+    """
+    return (
+        *_norms(spec, kind, kernels),
+        *_projection_inputs(spec, kind, kernels),
+        *_mixer(kind, kernels, masked),
+        *_mlp(kind, kernels),
+        *_extras(spec, kind, kernels),
+    )
+
+
+def _norms(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
+    layer, stream = kind.layer, kernels.stream
+    if not layer.norms:
+        return
+    if layer.norm == "rmsnorm" and multiplies_norms_in_fp32(spec):
+        yield Ingredient(act.gemma_norms, {"k": layer.norms, "h": layer.hidden_size})
+    elif layer.norm == "rmsnorm":
+        kept = stream.residual if kernels.method == "full" else 0
+        yield Ingredient(
+            act.rms_norms, {"k": layer.norms, "h": layer.hidden_size, "s": kept}
+        )
+    else:
+        inputs = 1 if spec.parallel_residual else layer.norms
+        yield Ingredient(
+            act.layer_norms, {"k": inputs, "h": layer.hidden_size, "s": stream.residual}
+        )
+
+
+def multiplies_norms_in_fp32(spec: ModelSpec) -> bool:
+    """Whether the norm's weight multiplies an fp32 value, which backward then keeps."""
+    return spec.model_type.startswith(FP32_NORM_FAMILIES)
+
+
+def _projection_inputs(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
+    layer, stream = kind.layer, kernels.stream
+    blocks = (layer.mixer is not None) + (layer.mlp is not None)
+    if kernels.method == "full" and stream.autocast:
+        copies = _consumers(kind)
+    elif kernels.method == "full" or not _casts_adapter_inputs(kernels):
+        copies = blocks
+    else:
+        return
+    size = stream.residual if kernels.method == "qlora" else stream.compute
+    yield Ingredient(act.projection_inputs, {"k": copies, "h": layer.hidden_size, "c": size})
+
+
+def _casts_adapter_inputs(kernels: Kernels) -> bool:
+    """Whether each adapter keeps a cast of its input instead of the shared tensor."""
+    if kernels.stream.autocast:
+        return True
+    return kernels.adapter_bytes != kernels.stream.residual
+
+
+def _consumers(kind: LayerKind) -> int:
+    """How many linears read a normalised residual stream: under autocast each has its own cast."""
+    mixer, mlp = kind.layer.mixer, kind.layer.mlp
+    count = 0
+    if mixer is not None:
+        count += 1 if isinstance(mixer, Attention) and mixer.fused_qkv else 3
+    if isinstance(mlp, DenseMLP):
+        count += 2 if mlp.gated and not mlp.fused_gate_up else 1
+    elif mlp is not None:
+        count += 2
+    return count
+
+
+def _mixer(kind: LayerKind, kernels: Kernels, masked: bool) -> Iterable[Ingredient]:
+    mixer, c = kind.layer.mixer, kernels.stream.compute
+    if isinstance(mixer, Attention):
+        yield from _attention(mixer, kernels, masked)
+    elif isinstance(mixer, LatentAttention):
+        yield Ingredient(
+            act.latent_attention,
+            {
+                "H": mixer.heads,
+                "d": mixer.nope_dim,
+                "p": mixer.rope_dim,
+                "v": mixer.value_dim,
+                "a": mixer.query_rank or 0,
+                "b": mixer.kv_rank,
+                "c": c,
+            },
+        )
+    elif isinstance(mixer, GatedDeltaNet):
+        symbols = {"q": mixer.key_width, "v": mixer.value_width, "H": mixer.value_heads, "c": c}
+        yield Ingredient(act.linear_attention, symbols)
+    elif isinstance(mixer, Mamba2):
+        symbols = {"q": mixer.groups * mixer.state, "v": mixer.inner_width, "H": mixer.heads}
+        yield Ingredient(act.linear_attention, {**symbols, "c": c})
+
+
+def _attention(mixer: Attention, kernels: Kernels, masked: bool) -> Iterable[Ingredient]:
+    q, kv, heads, c = mixer.q_width, mixer.kv_width, mixer.heads, kernels.stream.compute
+    if kernels.attention == "eager":
+        symbols = {"q": q, "H": heads, "c": c}
+        yield Ingredient(act.eager_attention, symbols, needs_sequence=True)
+        if mixer.softcap:
+            yield Ingredient(act.softcapped_scores, {"H": heads, "c": c}, needs_sequence=True)
+    elif kernels.stream.id == "full":
+        yield Ingredient(act.math_attention, {"q": q, "H": heads}, needs_sequence=True)
+    elif masked and mixer.sliding_window and kernels.attention == "sdpa":
+        yield Ingredient(act.masked_attention, {"q": q, "H": heads, "c": c})
+    else:
+        yield Ingredient(act.flash_attention, {"q": q, "kv": kv, "H": heads, "c": c})
+    if mixer.fused_qkv and mixer.rotary_dim:
+        yield Ingredient(act.fused_qkv_storage, {"q": q, "kv": kv, "c": c})
+    if mixer.qk_norm != "none":
+        symbols = {"q": q, "kv": kv, "H": heads, "K": mixer.kv_heads}
+        yield Ingredient(act.qk_norms, symbols)
+
+
+def _mlp(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
+    mlp = kind.layer.mlp
+    if isinstance(mlp, DenseMLP):
+        yield _dense(mlp, kernels)
+    elif isinstance(mlp, MixtureOfExperts):
+        symbols = {
+            "k": mlp.per_token,
+            "h": kind.layer.hidden_size,
+            "e": mlp.width,
+            "X": mlp.experts,
+            "c": kernels.stream.compute,
+        }
+        yield Ingredient(act.routed_experts, symbols, in_mlp=True)
+        if mlp.shared is not None:
+            yield _dense(mlp.shared, kernels)
+
+
+def _dense(mlp: DenseMLP, kernels: Kernels) -> Ingredient:
+    c = kernels.stream.residual if kernels.method == "qlora" else kernels.stream.compute
+    if not mlp.gated:
+        symbols = {"k": PLAIN_MLP_TENSORS[mlp.activation], "i": mlp.width, "c": c}
+        return Ingredient(act.plain_mlp, symbols, in_mlp=True)
+    if kernels.method != "full" and _casts_adapter_inputs(kernels):
+        return Ingredient(act.frozen_gated_mlp, {"i": mlp.width, "c": c}, in_mlp=True)
+    return Ingredient(act.gated_mlp, {"i": mlp.width, "c": c}, in_mlp=True)
+
+
+def _extras(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
+    if spec.residual_dropout:
+        yield Ingredient(act.dropout_masks, {"k": 2, "h": kind.layer.hidden_size})
+    if kernels.method == "full" or not kind.adapters:
+        return
+    cast = BF16 if kernels.stream.autocast else kernels.adapter_bytes
+    inputs = kind.adapter_inputs if _casts_adapter_inputs(kernels) else 0
+    symbols = {"a": cast, "x": inputs, "m": kind.adapters, "r": kernels.rank}
+    yield Ingredient(act.lora_inputs, symbols)
+
+
+def mlp_width(kind: LayerKind) -> int:
+    """Channels per token between the MLP's matrices, over all routed and shared networks."""
+    mlp = kind.layer.mlp
+    if isinstance(mlp, DenseMLP):
+        return mlp.width
+    if isinstance(mlp, MixtureOfExperts):
+        return mlp.per_token * mlp.width + mlp.shared_width
+    return 0
+
+

@@ -1,0 +1,205 @@
+"""Parameter counts of one model under one training method: computed once, then cached.
+
+What the memory of a step depends on besides the job's knobs: how many parameters are trained, in
+which layers, and which layers are distinct. A homogeneous model has one kind of layer, a mixture
+with dense first layers two, and backward's peak can only lie at the first or last of a kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.domain.architecture import Layer, ModelSpec
+from app.domain.errors import FieldError, InvalidInput
+from app.domain.training import Lora, Method
+
+ALL_LINEAR = "all-linear"
+
+
+@dataclass(frozen=True, eq=False)
+class LayerKind:
+    """Layers that are alike. `parameters` are resident, `trained` have gradients; per layer.
+
+    `adapters`: how many LoRA adapters one layer carries; `adapter_inputs`: their input features.
+    """
+
+    layer: Layer
+    count: int
+    parameters: int
+    trained: int
+    adapters: int
+    adapter_inputs: int
+
+
+@dataclass(frozen=True, eq=False)
+class Stop:
+    """Backward at one layer: `up_to` layers of each kind, itself included, not yet differentiated.
+
+    `parameters_after` and `trained_after` lie in the layers behind it, whose gradients exist.
+    """
+
+    kind: int
+    position: int
+    up_to: tuple[int, ...]
+    parameters_after: int
+    trained_after: int
+    is_first_of_model: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ModelQuantities:
+    """Parameter counts that formulas ask for. Elements, not bytes.
+
+    `parameters` include adapters' base model only; `adapters` are LoRA's; `trained` are whatever has
+    a gradient; `root_trained` those of them outside the layers. `factored`: rows plus columns of
+    every trained matrix plus whole vectors (Adafactor). `tensors`: trained tensors in order.
+    """
+
+    spec: ModelSpec
+    parameters: int
+    adapters: int
+    trained: int
+    root: int
+    root_trained: int
+    embedding: int
+    head: int
+    linear: int
+    factored: int
+    largest_trained_tensor: int
+    trained_tensors: tuple[int, ...]
+    kinds: tuple[LayerKind, ...]
+    stops: tuple[Stop, ...]
+    largest_layer: int
+    largest_layer_trained: int
+    last_layer: int
+    first_layer_trained: int
+
+    @property
+    def tied(self) -> bool:
+        return self.spec.tied_embeddings
+
+
+@lru_cache(maxsize=512)
+def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantities:
+    """Count a model under a method.
+
+    Raises:
+        InvalidInput: a LoRA target that the model has no linear layer for.
+    """
+    adapted = None if method == "full" else _targets(spec, lora)
+    kinds: dict[Layer, int] = {}
+    order = [kinds.setdefault(layer, len(kinds)) for layer in spec.layers]
+    records = tuple(
+        _kind(layer, order.count(index), adapted, lora.rank) for layer, index in kinds.items()
+    )
+    frozen = adapted is not None
+    trained_tensors = _trained_tensors(spec, adapted, lora.rank)
+    adapters = sum(k.trained * k.count for k in records) if frozen else 0
+    root_trained = 0 if frozen else spec.root_parameters
+    return ModelQuantities(
+        spec=spec,
+        parameters=spec.total_parameters,
+        adapters=adapters,
+        trained=adapters if frozen else spec.total_parameters,
+        root=spec.root_parameters,
+        root_trained=root_trained,
+        embedding=spec.embedding_parameters,
+        head=0 if spec.tied_embeddings else spec.embedding_parameters,
+        linear=spec.linear_parameters,
+        factored=sum(sum(shape) if len(shape) > 1 else shape[0] for shape in trained_tensors),
+        largest_trained_tensor=max((_numel(shape) for shape in trained_tensors), default=0),
+        trained_tensors=tuple(_numel(shape) for shape in trained_tensors),
+        kinds=records,
+        stops=_stops(order, records),
+        largest_layer=max(k.parameters + (k.trained if frozen else 0) for k in records),
+        largest_layer_trained=max(k.trained for k in records),
+        last_layer=records[order[-1]].parameters,
+        first_layer_trained=records[order[0]].trained,
+    )
+
+
+def _numel(shape: tuple[int, ...]) -> int:
+    product = 1
+    for extent in shape:
+        product *= extent
+    return product
+
+
+def _targets(spec: ModelSpec, lora: Lora) -> frozenset[str] | None:
+    """The last parts of the adapted modules' names; every linear's for `all-linear`."""
+    present = {
+        name.rpartition(".")[2] for layer in set(spec.layers) for name, _, _ in layer.named_linears
+    }
+    wanted = lora.target_modules
+    if wanted == ALL_LINEAR:
+        return frozenset(present)
+    names = frozenset((wanted,) if isinstance(wanted, str) else wanted)
+    unknown = sorted(names - present)
+    if unknown:
+        raise InvalidInput(
+            FieldError(
+                "/training/lora/target_modules",
+                f"{spec.name} has no linear layer called {', '.join(unknown)}. "
+                f'Use "{ALL_LINEAR}" or any of {", ".join(sorted(present))}.',
+            )
+        )
+    return names
+
+
+def _adapted_linears(layer: Layer, adapted: frozenset[str]) -> list[tuple[int, int]]:
+    return [
+        (inputs, outputs)
+        for name, inputs, outputs in layer.named_linears
+        if name.rpartition(".")[2] in adapted
+    ]
+
+
+def _kind(layer: Layer, count: int, adapted: frozenset[str] | None, rank: int) -> LayerKind:
+    if adapted is None:
+        return LayerKind(layer, count, layer.parameters, layer.parameters, 0, 0)
+    linears = _adapted_linears(layer, adapted)
+    return LayerKind(
+        layer=layer,
+        count=count,
+        parameters=layer.parameters,
+        trained=rank * sum(inputs + outputs for inputs, outputs in linears),
+        adapters=len(linears),
+        adapter_inputs=sum(inputs for inputs, _ in linears),
+    )
+
+
+def _trained_tensors(
+    spec: ModelSpec, adapted: frozenset[str] | None, rank: int
+) -> list[tuple[int, ...]]:
+    if adapted is None:
+        return [tensor.shape for tensor in spec.tensors]
+    return [
+        shape
+        for layer in spec.layers
+        for inputs, outputs in _adapted_linears(layer, adapted)
+        for shape in ((rank, inputs), (outputs, rank))
+    ]
+
+
+def _stops(order: list[int], records: tuple[LayerKind, ...]) -> tuple[Stop, ...]:
+    """The first and the last layer of each kind: memory in between is linear in the position."""
+    positions = set()
+    for kind in range(len(records)):
+        first = order.index(kind)
+        last = len(order) - 1 - order[::-1].index(kind)
+        positions |= {first, last}
+    stops = []
+    for position in sorted(positions, reverse=True):
+        behind = order[position + 1 :]
+        stops.append(
+            Stop(
+                kind=order[position],
+                position=position + 1,
+                up_to=tuple(order[: position + 1].count(k) for k in range(len(records))),
+                parameters_after=sum(records[k].parameters for k in behind),
+                trained_after=sum(records[k].trained for k in behind),
+                is_first_of_model=position == 0,
+            )
+        )
+    return tuple(stops)

@@ -1,0 +1,181 @@
+"""The activations of one micro-batch at the moments where a step can peak.
+
+The same for every strategy whose modules see the same element sizes, so one evaluation of a job
+shares it between them.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+from app.domain.architecture import Attention, DenseMLP, LatentAttention
+from app.domain.formulas import activations as act
+from app.domain.formulas import loss
+from app.domain.formulas.registry import Term
+from app.domain.job import Job
+from app.domain.layer_memory import Kernels, Recipe, layer_recipe, mlp_width
+from app.domain.precision import BF16, FP32, STREAMS, Stream, StreamId
+from app.domain.quantities import LayerKind, ModelQuantities, Stop
+from app.domain.units import Integer
+
+
+class LayerMoment(NamedTuple):
+    """A point inside one layer's backward: activations alive, and how many weight gradients."""
+
+    label: str
+    terms: tuple[Term, ...]
+    weight_gradients: int
+
+
+class StepActivations:
+    """Terms for the activations and the loss of one micro-batch in one kind of stream."""
+
+    def __init__(
+        self, job: Job, quantities: ModelQuantities, stream: StreamId, adapter_bytes: int
+    ) -> None:
+        training = job.training
+        self.stream: Stream = _stream(job, stream)
+        self.quantities = quantities
+        self.sequence: Integer = training.sequence_length
+        self.tokens: Integer = training.micro_batch_size * training.sequence_length
+        self.checkpointing = training.activation_checkpointing
+        self.fused_loss = training.fused_loss
+        self.attention = training.attention
+        self.trains_head = training.method == "full"
+        self._hidden = job.spec.hidden_size
+        self._vocabulary = job.spec.vocab_size
+        self._kernels = Kernels(
+            self.stream, training.attention, training.method, adapter_bytes, training.lora.rank
+        )
+
+    def recipe(self, kind: LayerKind) -> Recipe:
+        """What a layer of this kind keeps; a window that never binds needs no mask."""
+        mixer = kind.layer.mixer
+        window = mixer.sliding_window if isinstance(mixer, Attention) else None
+        masked = window is not None and bool(window < self.sequence)
+        return layer_recipe(self.quantities.spec, kind, self._kernels, masked)
+
+    @cached_property
+    def outside(self) -> tuple[Term, ...]:
+        """Alive from forward to backward but in no layer: final norm, rotary tables, mask."""
+        attention = next((k.layer.attention for k in self.quantities.kinds if k.layer.attention), None)
+        terms = [
+            act.outside_layers(
+                t=self.tokens,
+                h=self._hidden,
+                d=attention.head_dim if attention else 0,
+                s=self.stream.residual,
+            )
+        ]
+        if self.attention == "eager":
+            terms.append(act.causal_mask(S=self.sequence))
+        return tuple(terms)
+
+    def kept(self, up_to: tuple[int, ...]) -> tuple[Term, ...]:
+        """What the first `up_to` layers of each kind keep: checkpoints, or everything."""
+        if self.checkpointing:
+            return (
+                act.layer_checkpoints(
+                    n=sum(up_to), t=self.tokens, h=self._hidden, s=self.stream.residual
+                ),
+            )
+        return tuple(
+            ingredient.term(count, self.tokens, self.sequence)
+            for kind, count in zip(self.quantities.kinds, up_to, strict=True)
+            if count
+            for ingredient in self.recipe(kind)
+        )
+
+    @cached_property
+    def all_kept(self) -> tuple[Term, ...]:
+        """At the end of forward: every layer's and what is outside them."""
+        counts = tuple(kind.count for kind in self.quantities.kinds)
+        return self.kept(counts) + self.outside
+
+    def inside(self, stop: Stop) -> tuple[LayerMoment, ...]:
+        """The candidates for the peak inside one layer's backward."""
+        return self._inside[stop.position]
+
+    @cached_property
+    def _inside(self) -> dict[int, tuple[LayerMoment, ...]]:
+        return {stop.position: self._inside_layer(stop) for stop in self.quantities.stops}
+
+    def _inside_layer(self, stop: Stop) -> tuple[LayerMoment, ...]:
+        kind = self.quantities.kinds[stop.kind]
+        recipe = self.recipe(kind)
+        if self.checkpointing:
+            behind = self.kept(stop.up_to)
+            own = tuple((i, i.term(1, self.tokens, self.sequence)) for i in recipe)
+        else:
+            before = tuple(c - (k == stop.kind) for k, c in enumerate(stop.up_to))
+            behind = self.kept(before)
+            own = tuple((i, i.term(1, self.tokens, self.sequence)) for i in recipe)
+        everything = behind + tuple(term for _, term in own)
+        without_mlp = behind + tuple(term for i, term in own if not i.in_mlp)
+        h, s, c = self._hidden, self.stream.residual, self.stream.compute
+        moments = []
+        width = mlp_width(kind)
+        if width:
+            gradient = act.layer_gradients(t=self.tokens, h=h, s=s, i=width, c=c)
+            mlp = kind.layer.mlp
+            finished = h * mlp.width if isinstance(mlp, DenseMLP) else 0
+            moments.append(LayerMoment("MLP", (*everything, gradient), finished))
+        attention = kind.layer.attention
+        if attention is not None:
+            moments.append(
+                LayerMoment(
+                    "attention",
+                    (*without_mlp, self._attention_gradient(attention, h, s, c)),
+                    kind.parameters - 3 * h * attention.q_width // 2,
+                )
+            )
+        moments.append(LayerMoment("end", behind, kind.parameters))
+        return tuple(moments)
+
+    def _attention_gradient(
+        self, attention: Attention | LatentAttention, h: int, s: int, c: int
+    ) -> Term:
+        q, heads = attention.q_width, attention.heads
+        if self.attention == "eager":
+            return act.score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence)
+        kv = attention.kv_heads * attention.head_dim
+        return act.attention_gradients(t=self.tokens, h=h, s=s, q=q, kv=kv, c=c)
+
+    @cached_property
+    def loss_forward(self) -> tuple[Term, ...]:
+        """Logits and loss at the end of forward."""
+        if self.fused_loss:
+            return self._fused
+        logits = FP32 if self.stream.id == "full" else BF16 + FP32
+        return (loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits),)
+
+    @cached_property
+    def loss_backward(self) -> tuple[Term, ...]:
+        """Logits and loss at the start of backward."""
+        if self.fused_loss:
+            return self._fused
+        return (loss.loss_backward(t=self.tokens, V=self._vocabulary),)
+
+    @cached_property
+    def _fused(self) -> tuple[Term, ...]:
+        size = self.stream.compute if self.trains_head else 0
+        return (
+            loss.fused_loss_chunk(t=self.tokens, h=self._hidden),
+            loss.fused_loss_gradient(t=self.tokens, h=self._hidden, s=self.stream.residual),
+            loss.fused_loss_head_gradient(E=self.quantities.embedding, g=size),
+        )
+
+
+def _stream(job: Job, stream: StreamId) -> Stream:
+    """What a method makes of a precision's stream.
+
+    QLoRA's fp32 norms and embedding make everything fp32 that autocast does not cast; LoRA's frozen
+    16-bit embedding keeps the residual in 16 bits even under autocast.
+    """
+    chosen = STREAMS[stream]
+    if job.training.method == "qlora":
+        return chosen if chosen.autocast else STREAMS["full"]
+    if job.training.method == "lora" and chosen.autocast:
+        return STREAMS["half_autocast"]
+    return chosen
