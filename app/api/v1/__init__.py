@@ -1,0 +1,31 @@
+"""The REST API, version 1: one router per kind of object."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.api.v1 import (
+    estimates,
+    frameworks,
+    gpus,
+    hardware_profiles,
+    model_profiles,
+    models,
+    plans,
+    shares,
+    strategies,
+)
+
+router = APIRouter(prefix="/api/v1")
+for part in (
+    estimates,
+    models,
+    gpus,
+    strategies,
+    frameworks,
+    model_profiles,
+    hardware_profiles,
+    plans,
+    shares,
+):
+    router.include_router(part.router)

@@ -1,0 +1,76 @@
+"""`/api/v1/plans`: saved plans."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.v1.creating import created_response
+from app.api.v1.paging import CursorQuery, LimitQuery
+from app.http.dependencies import IdempotencyKeyDep, IfMatchDep, ServicesDep, etag
+from app.http.openapi import problems
+from app.schemas.pages import Page
+from app.schemas.plans import NewPlan, PlanDocument, PlanSummary
+from app.services.plans import Plan
+from app.services.pointers import moved_pointers
+
+router = APIRouter(prefix="/plans", tags=["plans"])
+
+_IN_REQUEST = {"": "/request"}
+
+
+@router.get("", summary="List the saved plans, newest first")
+def list_plans(
+    services: ServicesDep, cursor: CursorQuery = None, limit: LimitQuery = 50
+) -> Page[PlanSummary]:
+    """A page of plans without their results."""
+    return services.plans.page(cursor, limit)
+
+
+@router.post("", status_code=201, summary="Compute a plan and save it", response_model=PlanDocument)
+def create_plan(
+    body: NewPlan, request: Request, services: ServicesDep, key: IdempotencyKeyDep
+) -> Response:
+    """Keeps the inputs, the computed result and the versions that computed it."""
+    with moved_pointers(_IN_REQUEST):
+        return created_response(request, services.plans.create(body, key))
+
+
+@router.get(
+    "/{plan_id}",
+    summary="Read a plan as it was computed",
+    response_model=PlanDocument,
+    responses=problems(404),
+)
+def get_plan(plan_id: str, services: ServicesDep) -> Response:
+    """The stored result, to the byte; nothing is recomputed."""
+    return _plan_response(services.plans.get(plan_id))
+
+
+@router.put(
+    "/{plan_id}",
+    summary="Compute a plan anew from new inputs",
+    response_model=PlanDocument,
+    responses=problems(404, 412, 428),
+)
+def replace_plan(
+    plan_id: str, body: NewPlan, services: ServicesDep, if_match: IfMatchDep
+) -> Response:
+    """Replaces name, inputs and result if nobody else did since the ETag in If-Match."""
+    with moved_pointers(_IN_REQUEST):
+        return _plan_response(services.plans.replace(plan_id, body, if_match))
+
+
+@router.delete(
+    "/{plan_id}",
+    status_code=204,
+    summary="Delete a plan and its shares",
+    responses=problems(404, 412, 428),
+)
+def delete_plan(plan_id: str, services: ServicesDep, if_match: IfMatchDep) -> None:
+    """Deletes the plan if nobody else changed it since the ETag in If-Match."""
+    services.plans.delete(plan_id, if_match)
+
+
+def _plan_response(plan: Plan) -> Response:
+    headers = {"ETag": etag(plan.version)}
+    return Response(plan.document(), headers=headers, media_type="application/json")

@@ -1,0 +1,111 @@
+"""The composition root: `create_app` wires everything, `python -m app.main` serves it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from app.api import v1 as api
+from app.http.body_limit import BodyLimitMiddleware
+from app.http.cross_site import CrossSiteMiddleware
+from app.http.health import router as health_router
+from app.http.json_body import JsonBodyMiddleware
+from app.http.openapi import install_openapi, operation_id
+from app.http.problems import ErrorMiddleware, install_error_handlers
+from app.http.request_id import RequestIdFilter, RequestIdMiddleware
+from app.http.security_headers import SecurityHeadersMiddleware
+from app.http.static import STATIC_FOLDER, CachedStaticFiles, favicon
+from app.services.container import build_services
+from app.settings import Settings
+from app.storage.errors import SchemaTooNew, StorageUnavailable
+from app.web import router as web_router
+from app.web.errors import render_error
+
+VERSION = "1.0.0"
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The whole product as one ASGI application. Its database opens when the server starts."""
+    settings = settings or Settings()
+    services = build_services(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(services.database.open)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(services.database.close)
+
+    app = FastAPI(
+        title="Shardplan",
+        version=VERSION,
+        description="Predicts the GPU memory of distributed training and says whether a job fits.",
+        lifespan=lifespan,
+        # Their scripts are inline and from another host: our content security policy forbids both.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+    )
+    app.state.services = services
+    app.include_router(health_router)
+    app.include_router(api.router)
+    app.include_router(web_router)
+    app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
+    app.mount("/static", CachedStaticFiles(directory=STATIC_FOLDER), name="static")
+    install_openapi(app)
+    install_error_handlers(app, render_error)
+    # The last one added is the outermost.
+    app.add_middleware(JsonBodyMiddleware, prefix=api.router.prefix)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    app.add_middleware(CrossSiteMiddleware)
+    app.add_middleware(ErrorMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(RequestIdMiddleware)
+    return app
+
+
+def main() -> int:
+    """Serves until it is stopped; the exit status is 2 when it cannot start."""
+    handler = logging.StreamHandler()
+    handler.addFilter(RequestIdFilter())
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, handlers=[handler])
+    try:
+        settings = Settings()
+        app = create_app(settings)
+        app.state.services.database.open()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "".join(str(part) for part in problem["loc"])
+            message = problem["msg"].removeprefix("Value error, ")
+            sys.stderr.write(f"{name}: {message}\n" if name else f"{message}\n")
+        return 2
+    except (ValueError, SchemaTooNew) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except StorageUnavailable as error:
+        sys.stderr.write(f"The database cannot be opened: {error.__cause__ or error}\n")
+        return 2
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,  # it would write the tokens of shared links
+        server_header=False,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""Names that people give to things."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+# Zl and Zp break lines; the bidirectional overrides (in Cf) can make a name read as another one.
+_FORBIDDEN = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+_BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _printable(value: str) -> str:
+    for character in value:
+        if character in _BIDIRECTIONAL or unicodedata.category(character) in _FORBIDDEN:
+            raise ValueError(f"Remove the control character U+{ord(character):04X}")
+    return value
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_printable),
+    Field(description="1 to 200 characters on one line; surrounding spaces are removed."),
+]

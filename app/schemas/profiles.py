@@ -1,0 +1,167 @@
+"""Model and hardware profiles: what comes in and what goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, PlainSerializer, model_validator
+
+from app.domain.hardware import Gpu
+from app.schemas.estimates import MAX_GPUS_PER_NODE, MAX_NODES, Request
+from app.schemas.names import Name
+
+
+class NewProfile(Request):
+    """What every new profile has."""
+
+    name: Name
+
+
+class NewModelProfile(NewProfile):
+    """A model of one's own: a Hugging Face config.json, or a model of the catalogue by its id."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"name": "Our 70B", "base": "meta-llama/Llama-3.1-70B"},
+                {
+                    "name": "Our 1B",
+                    "config": {
+                        "model_type": "llama",
+                        "hidden_size": 2048,
+                        "intermediate_size": 8192,
+                        "num_hidden_layers": 16,
+                        "num_attention_heads": 32,
+                        "num_key_value_heads": 8,
+                        "vocab_size": 128256,
+                        "tie_word_embeddings": True,
+                    },
+                },
+            ]
+        }
+    )
+
+    config: dict[str, Any] | None = Field(None, description="The contents of a config.json.")
+    base: str | None = Field(None, max_length=200, description="The id of a catalogue model.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.config is None) == (self.base is None):
+            raise ValueError("Give either config or base")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameter counts of a model; `largest_layer` is the biggest unit that is gathered at once."""
+
+    total: int
+    active: int
+    largest_layer: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """A saved model. `parameters` is null where its model can no longer be understood."""
+
+    id: str
+    version: int
+    name: str
+    base: str | None
+    config: dict[str, Any] | None
+    parameters: Parameters | None
+    created_at: datetime
+    updated_at: datetime
+
+
+# Dollars are exact on the way in and a JSON number on the way out.
+Dollars = Annotated[
+    Decimal,
+    Field(ge=0, le=1_000_000_000_000, decimal_places=2, examples=[38000, 8499.99]),
+    PlainSerializer(float, return_type=float, when_used="json"),
+]
+
+
+class GpuFacts(Request):
+    """Facts of the catalogue's GPU that can be replaced by naming them; unnamed ones stay."""
+
+    memory_gb: int | None = Field(
+        None,
+        ge=1,
+        le=65_536,
+        description="Memory as sold, in GiB; what driver and PyTorch report follows in proportion.",
+    )
+    driver_bytes: int | None = Field(
+        None, ge=1, le=2**50, description="What nvidia-smi calls total."
+    )
+    torch_bytes: int | None = Field(
+        None, ge=1, le=2**50, description="What PyTorch's mem_get_info calls total."
+    )
+    usable_memory_bytes: int | None = Field(
+        None,
+        ge=1,
+        le=2**50,
+        description="What the caching allocator may hold; nothing more is deducted from it.",
+    )
+    compute_capability: str | None = Field(None, pattern=r"^\d{1,2}\.\d$")
+    bf16_native: bool | None = None
+    interconnect: str | None = Field(None, max_length=200)
+    pcie: str | None = Field(None, max_length=200)
+    pcie_gb_s: float | None = Field(None, gt=0, le=100_000)
+    memory_bandwidth_gb_s: int | None = Field(None, ge=1, le=1_000_000)
+    bf16_tflops: float | None = Field(None, gt=0, le=1_000_000)
+    power_w: int | None = Field(None, ge=1, le=100_000)
+
+
+class NewHardwareProfile(NewProfile, GpuFacts):
+    """A machine of one's own: a GPU of the catalogue with its count, its host and its price."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Quad RTX PRO workstation",
+                    "gpu": "rtxpro6000-ws",
+                    "gpus_per_node": 4,
+                    "nodes": 1,
+                    "host_memory_gib": 512,
+                    "nvme_gib": 4000,
+                    "price_usd": 52000,
+                    "interconnect": "PCIe 5.0 x16",
+                }
+            ]
+        }
+    )
+
+    gpu: str = Field(max_length=64, description="The id of a catalogue GPU.")
+    gpus_per_node: int = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
+    nodes: int = Field(1, ge=1, le=MAX_NODES)
+    host_memory_gib: int = Field(512, ge=0, le=1_048_576, description="Per node.")
+    nvme_gib: int = Field(4_000, ge=0, le=134_217_728, description="Per node.")
+    price_usd: Dollars | None = Field(None, description="What the whole system costs.")
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareProfile:
+    """A saved machine. `gpu_facts` are the catalogue's with `overrides` applied.
+
+    `gpu_facts` is null where the catalogue no longer has the GPU.
+    """
+
+    id: str
+    version: int
+    name: str
+    gpu: str
+    gpus_per_node: int
+    nodes: int
+    host_memory_gib: int
+    nvme_gib: int
+    price_usd: float | None
+    interconnect: str | None
+    overrides: dict[str, Any]
+    gpu_facts: Gpu | None
+    created_at: datetime
+    updated_at: datetime

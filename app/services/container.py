@@ -1,0 +1,60 @@
+"""The services, wired: what routes and pages work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.catalog import Catalog, load_catalog
+from app.services.clock import Clock, utc_now
+from app.services.estimating import Estimator
+from app.services.hardware_profiles import HardwareProfiles
+from app.services.model_profiles import ModelProfiles
+from app.services.planning import Planner
+from app.services.plans import PlanService
+from app.services.profile_source import SavedProfiles
+from app.services.resolving import Resolver
+from app.services.shares import ShareService
+from app.settings import Settings
+from app.storage.database import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each; shared by all requests, so none keeps state of a request."""
+
+    settings: Settings
+    catalog: Catalog
+    database: Database
+    model_profiles: ModelProfiles
+    hardware_profiles: HardwareProfiles
+    profiles: SavedProfiles
+    resolver: Resolver
+    estimator: Estimator
+    planner: Planner
+    plans: PlanService
+    shares: ShareService
+
+
+def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
+    """Wires the services. The database is opened later, when the server starts."""
+    catalog = load_catalog()
+    database = Database(settings.database_url)
+    model_profiles = ModelProfiles(database, clock, catalog)
+    hardware_profiles = HardwareProfiles(database, clock, catalog)
+    profiles = SavedProfiles(model_profiles, hardware_profiles)
+    resolver = Resolver(catalog, profiles)
+    estimator = Estimator(resolver, catalog.version)
+    planner = Planner(estimator)
+    return Services(
+        settings=settings,
+        catalog=catalog,
+        database=database,
+        model_profiles=model_profiles,
+        hardware_profiles=hardware_profiles,
+        profiles=profiles,
+        resolver=resolver,
+        estimator=estimator,
+        planner=planner,
+        plans=PlanService(database, clock, resolver, planner),
+        shares=ShareService(database, clock),
+    )

@@ -1,0 +1,134 @@
+"""Links to plans that anybody who has one may read, until it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from app.schemas.plans import CreatedShare, NewShare, Share
+from app.services.clock import Clock
+from app.services.creating import Created, Creator, Store
+from app.services.errors import NotFound
+from app.services.ids import is_id, is_token, new_id, new_token, token_hash
+from app.services.plans import Plan, plan_not_found
+from app.storage.database import Database
+from app.storage.repositories import Repositories
+from app.storage.shares import ShareRow
+
+# A page that is reloaded need not write each time.
+_OPENED_RESOLUTION = timedelta(minutes=1)
+
+CREATED_SHARE: TypeAdapter[CreatedShare] = TypeAdapter(CreatedShare)
+_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(datetime | None)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPlan:
+    """A plan as its link shows it, and when the link ends."""
+
+    plan: Plan
+    expires_at: datetime | None
+
+    def document(self) -> str:
+        """The plan's JSON text with the link's end added."""
+        return self.plan.document(f',"expires_at":{_MOMENT.dump_json(self.expires_at).decode()}')
+
+
+class ShareService:
+    """Create, list, revoke and open links."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._creator = Creator(database, clock)
+
+    def create(
+        self, plan_id: str, new: NewShare, base_url: str = "", key: str | None = None
+    ) -> CreatedShare:
+        """Makes a link whose address starts with `base_url`, once per idempotency key.
+
+        The token is in this answer only; a repeat has null for it and for the address.
+
+        Raises:
+            NotFound: there is no such plan.
+        """
+
+        def prepare() -> Store:
+            now = self._clock()
+            ends = None if new.expires_in_days is None else now + timedelta(new.expires_in_days)
+            token = new_token()
+            share = ShareRow(new_id("sh"), plan_id, token_hash(token), now, ends, None, None)
+            shown = CreatedShare(share.id, token, f"{base_url}/s/{token}", ends)
+            kept = CreatedShare(share.id, None, None, ends)
+
+            def store(repositories: Repositories) -> Created:
+                if not is_id(plan_id) or repositories.plans.find(plan_id) is None:
+                    raise plan_not_found(plan_id)
+                repositories.shares.add(share)
+                return Created(share.id, _text(shown), _text(kept))
+
+            return store
+
+        created = self._creator.create(key, f"share of {plan_id}", new, prepare)
+        return CREATED_SHARE.validate_json(created.document)
+
+    def of_plan(self, plan_id: str) -> list[Share]:
+        """A plan's links, newest first, revoked and ended ones included.
+
+        Raises:
+            NotFound: there is no such plan.
+        """
+        if not is_id(plan_id):
+            raise plan_not_found(plan_id)
+        with self._database.read() as repositories:
+            if repositories.plans.find(plan_id) is None:
+                raise plan_not_found(plan_id)
+            rows = repositories.shares.of_plan(plan_id)
+        return [
+            Share(row.id, row.created_at, row.expires_at, row.revoked_at, row.last_opened_at)
+            for row in rows
+        ]
+
+    def revoke(self, plan_id: str, share_id: str) -> None:
+        """Ends a link now.
+
+        Raises:
+            NotFound: there is no such link, or it is revoked already.
+        """
+        if is_id(plan_id) and is_id(share_id):
+            with self._database.write() as repositories:
+                if repositories.shares.revoke(plan_id, share_id, self._clock()):
+                    return
+        raise NotFound(f"There is no live share {share_id!r} of plan {plan_id!r}.")
+
+    def open(self, token: str) -> SharedPlan:
+        """The plan behind a link.
+
+        Raises:
+            NotFound: the token is unknown, revoked or expired; which of these is not told.
+        """
+        nothing = NotFound("This link does not work. Ask whoever sent it for a new one.")
+        if not is_token(token):
+            raise nothing
+        now = self._clock()
+        with self._database.read() as repositories:
+            share = repositories.shares.by_token_hash(token_hash(token))
+            if share is None or share.revoked_at is not None or _ended(share, now):
+                raise nothing
+            row = repositories.plans.find(share.plan_id)
+        if row is None:
+            raise nothing
+        if share.last_opened_at is None or now - share.last_opened_at >= _OPENED_RESOLUTION:
+            with self._database.write() as repositories:
+                repositories.shares.opened(share.id, now)
+        return SharedPlan(Plan(row), share.expires_at)
+
+
+def _ended(share: ShareRow, now: datetime) -> bool:
+    return share.expires_at is not None and share.expires_at <= now
+
+
+def _text(share: CreatedShare) -> str:
+    return CREATED_SHARE.dump_json(share).decode()

@@ -1,0 +1,77 @@
+"""Every setting: its name, its default and what it is for, in one place.
+
+A field is read from the environment variable `SHARDPLAN_<NAME>`, except `HOST` and `PORT`, which
+have no prefix because hosting platforms set them under these names.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator can choose. Frozen: nothing changes a setting while the product runs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHARDPLAN_", frozen=True, extra="forbid", populate_by_name=True
+    )
+
+    host: str = Field("127.0.0.1", validation_alias="HOST", description="Address to listen on.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65_535,
+        validation_alias="PORT",
+        description="TCP port to listen on; 0 takes a free one.",
+    )
+    database_url: str = Field(
+        "sqlite:///data/shardplan.db",
+        description="Where plans and profiles are kept: `sqlite:///path` (the folder is created) "
+        "or `postgresql+psycopg://user:password@host/database`.",
+    )
+    access: str = Field(
+        "open",
+        description="Who may use the product. `open`: everybody who can reach the address, so it "
+        "listens on loopback only unless SHARDPLAN_ALLOW_REMOTE is true.",
+    )
+    allow_remote: bool = Field(
+        False,
+        description="Listen beyond loopback although access is open: set it only where something "
+        "else (a container network, a proxy) decides who gets in.",
+    )
+    max_body_bytes: int = Field(
+        1_048_576,
+        ge=1_024,
+        description="Largest request body that is read, in bytes; a larger one is answered 413.",
+    )
+
+    @field_validator("access")
+    @classmethod
+    def _access_is_known(cls, value: str) -> str:
+        if value != "open":
+            raise ValueError(f"SHARDPLAN_ACCESS={value!r} does not exist; the only mode is 'open'")
+        return value
+
+    @model_validator(mode="after")
+    def _open_access_stays_on_loopback(self) -> Self:
+        if not self.allow_remote and not is_loopback(self.host):
+            raise ValueError(
+                f"HOST={self.host} can be reached from other machines and SHARDPLAN_ACCESS is "
+                "'open'; listen on 127.0.0.1, or set SHARDPLAN_ALLOW_REMOTE=true where something "
+                "else decides who gets in"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,51 @@
+"""Idempotency keys: the first answer to each, kept so that a repeat gets it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.storage import tables
+
+_keys = tables.idempotency_keys
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyRow:
+    """The request that a key was first used for, and the object and answer it led to."""
+
+    fingerprint: str
+    object_id: str
+    document: str
+
+
+class IdempotencyRepository:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def claim(self, key: str, fingerprint: str, now: datetime) -> bool:
+        """Takes a key for this transaction; false when it is taken.
+
+        Where another transaction holds the key, this waits until that one has ended.
+        """
+        values = {"key": key, "fingerprint": fingerprint, "created_at": now}
+        if self._connection.dialect.name == "postgresql":
+            claim = postgresql.insert(_keys).values(values).on_conflict_do_nothing()
+            return self._connection.execute(claim).rowcount == 1
+        taken = sqlite.insert(_keys).values(values).on_conflict_do_nothing()
+        return self._connection.execute(taken).rowcount == 1
+
+    def answer(self, key: str, object_id: str, document: str) -> None:
+        """Keeps the answer to a key that this transaction has claimed."""
+        statement = update(_keys).where(_keys.c.key == key)
+        self._connection.execute(statement.values(object_id=object_id, document=document))
+
+    def find(self, key: str) -> IdempotencyRow | None:
+        query = select(_keys.c.fingerprint, _keys.c.object_id, _keys.c.document).where(
+            _keys.c.key == key
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else IdempotencyRow(**row._asdict())

@@ -1,0 +1,68 @@
+"""Saved model and hardware profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, select
+
+from app.storage.versioned import Position, VersionedRows
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """A profile as stored; `definition` is JSON text."""
+
+    id: str
+    version: int
+    name: str
+    definition: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProfileRepository:
+    """One table of profiles."""
+
+    def __init__(self, connection: Connection, table: Table) -> None:
+        self._rows = VersionedRows(connection, table)
+        self._table = table
+
+    def add(self, profile_id: str, name: str, definition: str, now: datetime) -> None:
+        self._rows.insert(
+            {
+                "id": profile_id,
+                "name": name,
+                "definition": definition,
+                "created_at": now,
+                "updated_at": now,
+            }
+        )
+
+    def find(self, profile_id: str) -> ProfileRow | None:
+        row = self._rows.find(profile_id)
+        return None if row is None else _profile(row)
+
+    def replace(
+        self,
+        profile_id: str,
+        versions: Collection[int] | None,
+        name: str,
+        definition: str,
+        now: datetime,
+    ) -> bool:
+        values = {"name": name, "definition": definition, "updated_at": now}
+        return self._rows.update(profile_id, versions, values)
+
+    def delete(self, profile_id: str, versions: Collection[int] | None) -> bool:
+        return self._rows.delete(profile_id, versions)
+
+    def page(self, after: Position | None, limit: int) -> list[ProfileRow]:
+        return [_profile(row) for row in self._rows.page(select(self._table), after, limit)]
+
+
+def _profile(row: Row[Any]) -> ProfileRow:
+    return ProfileRow(**row._asdict())
