@@ -1,0 +1,14 @@
+"""The catalogue: models and GPUs as data files, and the importer for everything outside it."""
+
+from app.catalog.loading import Catalog, load_catalog, read_catalog
+from app.catalog.records import CloudRate, GpuEntry, ModelEntry, Price
+
+__all__ = [
+    "Catalog",
+    "CloudRate",
+    "GpuEntry",
+    "ModelEntry",
+    "Price",
+    "load_catalog",
+    "read_catalog",
+]
