@@ -32,11 +32,11 @@ class IdempotencyRepository:
         Where another transaction holds the key, this waits until that one has ended.
         """
         values = {"key": key, "fingerprint": fingerprint, "created_at": now}
-        if self._connection.dialect.name == "postgresql":
-            claim = postgresql.insert(_keys).values(values).on_conflict_do_nothing()
-            return self._connection.execute(claim).rowcount == 1
-        taken = sqlite.insert(_keys).values(values).on_conflict_do_nothing()
-        return self._connection.execute(taken).rowcount == 1
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(_keys).values(values).on_conflict_do_nothing()
+        # Not its rowcount: PostgreSQL's driver does not tell it for an INSERT.
+        claimed = self._connection.execute(statement.returning(_keys.c.key))
+        return claimed.one_or_none() is not None
 
     def answer(self, key: str, object_id: str, document: str) -> None:
         """Keeps the answer to a key that this transaction has claimed."""

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app.storage.database import Database
+from app.storage.idempotency import IdempotencyRow
+from tests.storage.rows import NOW
+
+
+def test_a_key_is_claimed_once_and_keeps_its_answer(database: Database) -> None:
+    with database.write() as repositories:
+        assert repositories.idempotency.claim("key", "f" * 64, NOW)
+        repositories.idempotency.answer("key", "pl_1", "{}")
+    with database.write() as repositories:
+        assert not repositories.idempotency.claim("key", "e" * 64, NOW)
+        assert repositories.idempotency.find("key") == IdempotencyRow("f" * 64, "pl_1", "{}")
+        assert repositories.idempotency.find("other") is None
+
+
+def test_a_claim_is_given_up_with_its_unit_of_work(database: Database) -> None:
+    def claim_and_fail() -> None:
+        with database.write() as repositories:
+            repositories.idempotency.claim("key", "f" * 64, NOW)
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        claim_and_fail()
+
+    with database.write() as repositories:
+        assert repositories.idempotency.claim("key", "f" * 64, NOW)
+
+
+def test_of_many_claims_at_once_one_wins(database: Database) -> None:
+    def claim(_: int) -> bool:
+        with database.write() as repositories:
+            return repositories.idempotency.claim("key", "f" * 64, NOW)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(claim, range(20))).count(True) == 1
