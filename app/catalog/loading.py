@@ -82,22 +82,36 @@ def _by_id(entries: list[Entry]) -> Mapping[str, Entry]:
 
 
 def _unknown(pointer: str, what: str, id_: str, known: Iterable[str]) -> NoReturn:
-    """Name the nearest ids: first those that differ in case or in their owner only."""
-    by_lower = {key.lower(): key for key in known}
-    by_leaf = {key.rsplit("/", 1)[-1]: full for key, full in by_lower.items()}
-    wanted = id_.lower()
-    near = [by_lower.get(wanted), by_leaf.get(wanted.rsplit("/", 1)[-1])]
-    near += [by_lower[key] for key in get_close_matches(wanted, by_lower, n=3, cutoff=0.4)]
-    near += [full for key, full in by_lower.items() if wanted and wanted in key][:3]
-    names = list(dict.fromkeys(name for name in near if name))[:3] or list(by_lower.values())[:3]
     shown = id_ if len(id_) <= 80 else id_[:79] + "…"
+    near = ", ".join(nearest(id_[:200], known))
     raise InvalidInput(
         FieldError(
             pointer,
-            f'There is no {what} "{shown}" in the catalogue; use one of its ids, '
-            f"such as {', '.join(names)}.",
+            f'There is no {what} "{shown}" in the catalogue; use one of its ids, such as {near}.',
         )
     )
+
+
+def nearest(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known ids closest to what was asked for, best first; the first ones if none is close.
+
+    Ids that differ only in case, punctuation or owner come first, then those that hold the words
+    asked for, then the most similar ones.
+    """
+    ids = list(known)
+    plain = {key: _letters(key) for key in ids}
+    leaf = {key: _letters(key.rsplit("/", 1)[-1]) for key in ids}
+    full, last = _letters(wanted), _letters(wanted.rsplit("/", 1)[-1])
+    found = [key for key in ids if plain[key] == full]
+    found += [key for key in ids if leaf[key] == last]
+    found += [key for key in ids if last and last in leaf[key]]
+    by_leaf = {leaf[key]: key for key in reversed(ids)}
+    found += [by_leaf[name] for name in get_close_matches(last, by_leaf, n=count, cutoff=0.4)]
+    return (list(dict.fromkeys(found)) or ids)[:count]
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.lower()))
 
 
 def _search(text: str, entries: Iterable[Entry]) -> list[Entry]:

@@ -40,6 +40,8 @@ ACTIVATION_KEYS = (
     "activation",
     "mlp_hidden_act",
 )
+RESIDUAL_DROPOUT = ("resid_pdrop", "hidden_dropout", "residual_dropout", "dropout")
+ATTENTION_DROPOUT = ("attn_pdrop", "attention_dropout")
 FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
 
 
@@ -101,7 +103,7 @@ def attention(
     n = c.integer(HEADS, heads, most=reading.MAX_HEADS)
     usual = n if kv_heads is None or n % kv_heads or c.is_null(KV_HEADS) else kv_heads
     kv = c.integer(KV_HEADS, usual, most=reading.MAX_HEADS)
-    if n % kv:
+    if n % kv and c.is_sound(HEADS):
         key, _ = c.find(KV_HEADS)
         c.complain(key, f"{key} {kv} does not divide the {n} attention heads; use a divisor.")
     dim = head_dim_of(c, n, head_dim)
@@ -136,7 +138,7 @@ def mixture(
     chosen = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts")
     count = c.integer(keys, experts, most=reading.MAX_EXPERTS)
     used = c.integer(chosen, per_token, most=reading.MAX_EXPERTS)
-    if used > count:
+    if used > count and c.is_sound(keys):
         key, _ = c.find(chosen)
         c.complain(key, f"{key} {used} is more than the {count} experts; lower it.")
     width = c.integer(width_key, most=reading.MAX_HIDDEN)
@@ -180,18 +182,16 @@ def decoder(
     *,
     tied: bool = False,
     vocab_default: int = MISSING,
-    dropout: float = 0.0,
+    residual_dropout: float = 0.0,
+    attention_dropout: float = 0.0,
     **facts: Any,
 ) -> ModelSpec:
-    """A whole model around its layers. `tied` and `dropout` are the class's defaults.
+    """A whole model around its layers. `tied` and the dropout rates are the class's defaults.
 
     Id, name, family and model type are filled in by whoever asked for the model.
     """
-
-    def drawn(*keys: str) -> bool:
-        key, _ = c.find(keys)
-        return c.number(key, dropout, least=0, most=1) > 0
-
+    residual = c.number(RESIDUAL_DROPOUT, residual_dropout, least=0, most=1)
+    scores = c.number(ATTENTION_DROPOUT, attention_dropout, least=0, most=1)
     return ModelSpec(
         id="",
         name="",
@@ -202,7 +202,7 @@ def decoder(
         layers=layers,
         tied_embeddings=c.tied(tied),
         max_position=c.optional_integer(POSITIONS, most=reading.MAX_POSITIONS),
-        residual_dropout=drawn("resid_pdrop", "hidden_dropout", "residual_dropout", "dropout"),
-        attention_dropout=drawn("attn_pdrop", "attention_dropout"),
+        residual_dropout=residual > 0,
+        attention_dropout=scores > 0,
         **facts,
     )

@@ -60,6 +60,10 @@ class Config:
         self.complain(key, detail)
         raise InvalidInput(*(FieldError(p, d) for p, d in self._errors.items()))
 
+    def is_sound(self, keys: Sequence[str]) -> bool:
+        """Whether nothing was complained about under any spelling."""
+        return not any(self.pointer(key) in self._errors for key in keys)
+
     def has(self, key: str) -> bool:
         """Whether the key stands there with a value other than null."""
         return self._values.get(key) is not None

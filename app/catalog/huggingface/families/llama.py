@@ -51,18 +51,18 @@ def llama(c: Config) -> ModelSpec:
 
 @family("Mistral", "mistral")
 def mistral(c: Config) -> ModelSpec:
-    """MistralForCausalLM: every layer slides where the config states a window."""
-    return _mistral(c)
+    """MistralForCausalLM: every layer slides, unless the config says that none does."""
+    return _mistral(c, None if c.is_null(("sliding_window",)) else 4096)
 
 
 @family("Ministral 3", "ministral3")
 def ministral3(c: Config) -> ModelSpec:
     """Ministral3ForCausalLM: Mistral with heads of 128 channels."""
-    return _mistral(c, head_dim=128)
+    return _mistral(c, None, head_dim=128)
 
 
-def _mistral(c: Config, **facts: Any) -> ModelSpec:
-    span = c.optional_integer("sliding_window", most=MAX_POSITIONS)
+def _mistral(c: Config, usual_window: int | None, **facts: Any) -> ModelSpec:
+    span = c.optional_integer("sliding_window", most=MAX_POSITIONS) or usual_window
     mixer = attention(c, kv_heads=8, sliding_window=span, **facts)
     return decoder(c, (Layer(hidden_size(c), mixer, dense(c)),) * layer_count(c))
 
