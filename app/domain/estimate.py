@@ -15,6 +15,9 @@ from app.domain.strategies import Strategy
 from app.domain.units import Integer, largest, smallest
 
 
+STEP_PHASES: tuple[Phase, ...] = ("forward", "backward", "step")
+
+
 class Capacity(NamedTuple):
     """Bytes of one GPU: what PyTorch sees, what context, libraries and NCCL take, what is left."""
 
@@ -23,22 +26,56 @@ class Capacity(NamedTuple):
     usable: Integer
 
 
+class Load(NamedTuple):
+    """A moment's bytes, split into what grows with the micro-batch and what does not."""
+
+    moment: Moment
+    fixed: Integer
+    per_micro_batch: Integer
+
+    @property
+    def bytes(self) -> Integer:
+        return self.fixed + self.per_micro_batch
+
+
 class Usage(NamedTuple):
     """One strategy's memory. Bytes per GPU, except host and NVMe: per node.
 
-    `components` are the terms alive at the peak; they sum to `peak` exactly.
+    `second_step` is what a race in the first steps may add to the peak.
     """
 
     phases: dict[Phase, Integer]
     peak: Integer
-    peak_phase: Phase
-    components: tuple[Term, ...]
     reserved: Integer
     device_used: Integer
     second_step: Integer
     host: Integer
     nvme: Integer
-    timeline: Timeline
+    loads: list[Load]
+    notes: list[str]
+
+    @property
+    def top(self) -> Moment:
+        """The moment of the peak (of plain numbers only); its terms sum to `peak` exactly."""
+        return next(
+            load.moment
+            for load in self.loads
+            if load.bytes == self.peak and load.moment.phase in STEP_PHASES
+        )
+
+    @property
+    def components(self) -> tuple[Term, ...]:
+        """The allocations alive at the peak."""
+        return tuple(term for term in self.top.terms if term.bytes)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether any allocation of the step is an assumption that nobody has measured."""
+        return any(
+            term.formula.kind == "assumed" and term.bytes
+            for load in self.loads
+            for term in load.moment.terms
+        )
 
 
 class Evaluator:
@@ -67,8 +104,9 @@ class Evaluator:
         """Evaluate a strategy; a job of plain numbers gives plain numbers."""
         engine = ENGINES[strategy.engine]
         timeline = self.timeline(strategy)
-        phases, top = highest(timeline.moments)
-        peak = phases[top.phase]
+        weighed = loads(timeline.moments)
+        phases = phase_peaks(weighed)
+        peak = largest(*(phases[phase] for phase in STEP_PHASES))
         reserved = engine.reserved(self.job, self.quantities, peak)
         distributed = smallest(self.job.hardware.world_size - 1, 1)
         outside = overhead.CONTEXT + engine.libraries + engine.nccl * distributed
@@ -76,14 +114,13 @@ class Evaluator:
         return Usage(
             phases=phases,
             peak=peak,
-            peak_phase=top.phase,
-            components=tuple(term for term in top.terms if term.bytes),
             reserved=reserved,
             device_used=reserved + outside,
+            loads=weighed,
             second_step=timeline.second_step_bytes,
             host=(engine.host_process + timeline.host_bytes) * per_node,
             nvme=timeline.nvme_bytes * per_node,
-            timeline=timeline,
+            notes=timeline.notes,
         )
 
 
@@ -105,17 +142,43 @@ def capacity_of(job: Job) -> Capacity:
     return Capacity(device, runtime, device - runtime)
 
 
-def highest(moments: list[Moment]) -> tuple[dict[Phase, Integer], Moment]:
-    """Each phase's highest bytes, and the moment of the highest among forward, backward, step."""
-    phases: dict[Phase, Integer] = dict.fromkeys(PHASES, 0)
-    top, top_bytes = moments[0], -1
-    resident = next(m.bytes for m in moments if m.phase == "resident")
+def loads(moments: list[Moment]) -> list[Load]:
+    """Add each moment up."""
+    result = []
     for moment in moments:
-        size = moment.bytes
-        if size > phases[moment.phase]:
-            phases[moment.phase] = size
-        if size > top_bytes and moment.phase in ("forward", "backward", "step"):
-            top, top_bytes = moment, size
-    for phase in ("forward", "backward", "step"):
-        phases[phase] = largest(phases[phase], resident)
-    return phases, top
+        fixed: Integer = 0
+        growing: Integer = 0
+        for term in moment.terms:
+            if term.formula.per_sample:
+                growing = growing + term.bytes
+            else:
+                fixed = fixed + term.bytes
+        result.append(Load(moment, fixed, growing))
+    return result
+
+
+def phase_peaks(weighed: list[Load]) -> dict[Phase, Integer]:
+    """The highest bytes of each phase; no phase is below what is resident when it starts."""
+    phases: dict[Phase, Integer] = dict.fromkeys(PHASES, 0)
+    for load in weighed:
+        phase = load.moment.phase
+        phases[phase] = largest(phases[phase], load.bytes)
+    for phase in STEP_PHASES:
+        phases[phase] = largest(phases[phase], phases["resident"])
+    return phases
+
+
+def largest_micro_batch(weighed: list[Load], limit: int, micro_batch: int) -> int:
+    """The largest micro-batch whose peak is at most `limit` bytes; 0 if none is.
+
+    Exact, not searched: every formula is either constant in the micro-batch or proportional to it
+    (`Formula.per_sample`), so each moment is a straight line.
+    """
+    best = None
+    for load in weighed:
+        if load.fixed > limit:
+            return 0
+        if load.per_micro_batch:
+            batch = (limit - load.fixed) * micro_batch // load.per_micro_batch
+            best = batch if best is None else min(best, batch)
+    return int(best or 0)

@@ -21,7 +21,8 @@ class Strategy:
     `shard_*` says over which ranks that state is divided (`none`: every rank holds a copy), and
     `*_on` where it lives between its uses. `regathers` is whether parameters are freed after a
     layer's forward and gathered again for its backward. `engine` names the allocation model
-    that the framework's file registers. `common` is false for strategies that the page folds away.
+    that `frameworks` registers. `common` is false for strategies that the page folds away.
+    `complexity` orders strategies that fit: less communication and fewer moving parts first.
     """
 
     id: str
@@ -62,12 +63,12 @@ def _record(citation: tuple[str, str], **facts: object) -> Strategy:
 _RECORDS = (
     _record(_DDP, id="ddp", title="DDP", framework="pytorch_ddp", engine="ddp", complexity=0,
             summary="Every GPU holds the whole model; on one GPU this is plain training."),
-    _record(_ZERO, id="zero1", title="ZeRO-1", framework="deepspeed", engine="zero12", complexity=1,
+    _record(_ZERO, id="zero1", title="ZeRO-1", framework="deepspeed", engine="zero12", complexity=2,
             summary="Shards the optimizer states.", shard_optimizer="world"),
-    _record(_ZERO, id="zero2", title="ZeRO-2", framework="deepspeed", engine="zero12", complexity=1,
+    _record(_ZERO, id="zero2", title="ZeRO-2", framework="deepspeed", engine="zero12", complexity=2,
             summary="Shards optimizer states and gradients.",
             shard_optimizer="world", shard_gradients="world"),
-    _record(_ZERO, id="zero3", title="ZeRO-3", framework="deepspeed", engine="zero3", complexity=2,
+    _record(_ZERO, id="zero3", title="ZeRO-3", framework="deepspeed", engine="zero3", complexity=4,
             summary="Shards optimizer states, gradients and parameters.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_FSDP, id="fsdp2_shard_grad_op", title="FSDP2, shard grad op", framework="pytorch_fsdp",
@@ -75,36 +76,36 @@ _RECORDS = (
             summary="Shards everything at rest; parameters stay gathered from forward to backward.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_FSDP, id="fsdp2", title="FSDP2, full shard", framework="pytorch_fsdp", engine="fsdp2",
-            complexity=2, summary="Shards everything and gathers one layer at a time.",
+            complexity=3, summary="Shards everything and gathers one layer at a time.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_FSDP, id="fsdp2_hybrid", title="FSDP2, hybrid", framework="pytorch_fsdp", engine="fsdp2",
-            complexity=2, summary="Shards inside a node and replicates across nodes.",
+            complexity=5, summary="Shards inside a node and replicates across nodes.",
             shard_optimizer="node", shard_gradients="node", shard_parameters="node"),
     _record(_OFFLOAD, id="zero2_offload", title="ZeRO-2, optimizer on CPU", framework="deepspeed",
-            engine="zero12", complexity=3, optimizer_on="cpu",
+            engine="zero12", complexity=7, optimizer_on="cpu",
             summary="ZeRO-2 with the optimizer step in host memory.",
             shard_optimizer="world", shard_gradients="world"),
     _record(_OFFLOAD, id="zero3_offload_optimizer", title="ZeRO-3, optimizer on CPU",
-            framework="deepspeed", engine="zero3", complexity=4, optimizer_on="cpu",
+            framework="deepspeed", engine="zero3", complexity=8, optimizer_on="cpu",
             summary="ZeRO-3 with the optimizer step in host memory.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_OFFLOAD, id="zero3_offload", title="ZeRO-3, all on CPU", framework="deepspeed",
-            engine="zero3", complexity=5, optimizer_on="cpu", parameters_on="cpu",
+            engine="zero3", complexity=9, optimizer_on="cpu", parameters_on="cpu",
             summary="ZeRO-3 with optimizer states and parameters in host memory.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_INFINITY, id="zero_infinity", title="ZeRO-Infinity, all on NVMe", framework="deepspeed",
-            engine="zero3", complexity=7, optimizer_on="nvme", parameters_on="nvme",
+            engine="zero3", complexity=11, optimizer_on="nvme", parameters_on="nvme",
             summary="ZeRO-3 with optimizer states and parameters on NVMe.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_FSDP, id="fsdp2_offload", title="FSDP2, all on CPU", framework="pytorch_fsdp",
-            engine="fsdp2", complexity=6, optimizer_on="cpu", parameters_on="cpu",
+            engine="fsdp2", complexity=10, optimizer_on="cpu", parameters_on="cpu",
             summary="FSDP2 full shard with parameters, gradients and optimizer in host memory.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_FSDP, id="fsdp1", title="FSDP1, full shard", framework="pytorch_fsdp", engine="fsdp1",
-            complexity=3, common=False, summary="The older FSDP, with flat parameters.",
+            complexity=6, common=False, summary="The older FSDP, with flat parameters.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
     _record(_FSDP, id="fsdp1_shard_grad_op", title="FSDP1, shard grad op", framework="pytorch_fsdp",
-            engine="fsdp1", complexity=2, common=False, regathers=False,
+            engine="fsdp1", complexity=6, common=False, regathers=False,
             summary="The older FSDP; parameters stay gathered from forward to backward.",
             shard_optimizer="world", shard_gradients="world", shard_parameters="world"),
 )

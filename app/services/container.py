@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.catalog import Catalog, load_catalog
+from app.catalog.measured import measured_runs
+from app.services.catalog_documents import CatalogDocuments
 from app.services.clock import Clock, utc_now
 from app.services.estimating import Estimator
+from app.services.evidence import Evidence, compare
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
 from app.services.planning import Planner
@@ -24,6 +27,7 @@ class Services:
 
     settings: Settings
     catalog: Catalog
+    catalog_documents: CatalogDocuments
     database: Database
     model_profiles: ModelProfiles
     hardware_profiles: HardwareProfiles
@@ -43,11 +47,13 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     hardware_profiles = HardwareProfiles(database, clock, catalog)
     profiles = SavedProfiles(model_profiles, hardware_profiles)
     resolver = Resolver(catalog, profiles)
-    estimator = Estimator(resolver, catalog.version)
+    evidence = Evidence(compare(measured_runs(), resolver))
+    estimator = Estimator(resolver, catalog.version, evidence)
     planner = Planner(estimator)
     return Services(
         settings=settings,
         catalog=catalog,
+        catalog_documents=CatalogDocuments(catalog),
         database=database,
         model_profiles=model_profiles,
         hardware_profiles=hardware_profiles,

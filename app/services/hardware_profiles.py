@@ -95,7 +95,7 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
     def _definition(self, new: NewHardwareProfile) -> str:
         return _DEFINITION.dump_json(_definition(new)).decode()
 
-    def _document(self, row: ProfileRow) -> HardwareProfile:
+    def show(self, row: ProfileRow) -> HardwareProfile:
         wanted = _DEFINITION.validate_json(row.definition)
         try:
             gpu = self._gpu(wanted)

@@ -75,7 +75,7 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
     def _definition(self, new: NewModelProfile) -> str:
         return _DEFINITION.dump_json(_Definition(new.config, new.base)).decode()
 
-    def _document(self, row: ProfileRow) -> ModelProfile:
+    def show(self, row: ProfileRow) -> ModelProfile:
         wanted = _DEFINITION.validate_json(row.definition)
         return ModelProfile(
             id=row.id,

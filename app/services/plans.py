@@ -132,6 +132,23 @@ class Plan:
         )
 
 
+def summary_of(plan: Plan) -> PlanSummary:
+    """A plan as lists show it."""
+    content = plan.row.content
+    return PlanSummary(
+        id=plan.id,
+        version=plan.version,
+        name=content.name,
+        verdict=_VERDICT.validate_python(content.verdict),
+        headline=content.headline,
+        engine_version=content.engine_version,
+        catalog_version=content.catalog_version,
+        created_at=plan.created_at,
+        updated_at=plan.updated_at,
+        job=plan.job(),
+    )
+
+
 class PlanService:
     """Create, list, read, replace and delete plans."""
 

@@ -52,7 +52,7 @@ class ProfileService(ABC, Generic[New, Document]):
         """What is stored of `new` besides its name, as JSON text."""
 
     @abstractmethod
-    def _document(self, row: ProfileRow) -> Document:
+    def show(self, row: ProfileRow) -> Document:
         """The profile as it is shown."""
 
     def create(self, new: New, key: str | None = None) -> Created:
@@ -64,7 +64,7 @@ class ProfileService(ABC, Generic[New, Document]):
             row = ProfileRow(
                 new_id(self.id_prefix), FIRST_VERSION, new.name, self._definition(new), now, now
             )
-            document = self._document_type.dump_json(self._document(row)).decode()
+            document = self._document_type.dump_json(self.show(row)).decode()
 
             def store(repositories: Repositories) -> Created:
                 self._repository(repositories).add(row.id, row.name, row.definition, now)
@@ -87,7 +87,7 @@ class ProfileService(ABC, Generic[New, Document]):
         Raises:
             NotFound: there is none with this id.
         """
-        return self._document(self.row(profile_id))
+        return self.show(self.row(profile_id))
 
     def row(self, profile_id: str) -> ProfileRow:
         """One profile as stored; raises as `get` does."""
@@ -129,7 +129,7 @@ class ProfileService(ABC, Generic[New, Document]):
             raise self._not_found(profile_id)
         if not done:
             raise changed_meanwhile(self.kind, row.version)
-        return self._document(row)
+        return self.show(row)
 
     def delete(self, profile_id: str, if_match: IfMatch) -> None:
         """Deletes a profile; plans made with it keep their results. Raises as `replace`."""

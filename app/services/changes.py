@@ -1,0 +1,223 @@
+"""Changes that could make a job fit: one record each, the cheapest for the customer first.
+
+First what leaves the result of training alone and costs nothing, then what approximates, then what
+trains less, then what is slower, then what has to be bought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from app.domain.job import Job
+from app.schemas.estimates import EstimateRequest
+from app.schemas.planning import Preferences
+from app.services.patching import Patch, merge
+
+NO_HARDWARE = "$0, no new hardware"
+# Node counts worth offering, as multiples of what is planned.
+GROWTH = (2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to change: an imperative, what it means, its cost in words, and the patch."""
+
+    text: str
+    detail: str
+    cost: str
+    patch: Patch
+
+
+Proposal = Callable[[EstimateRequest, Preferences, Job], Iterator[Change]]
+
+
+def _expandable_segments(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    if job.options.allocator == "default":
+        yield Change(
+            "Set expandable_segments:True",
+            "One environment variable; the allocator fragments less.",
+            NO_HARDWARE,
+            {"options": {"allocator": "expandable_segments"}},
+        )
+
+
+def _checkpointing(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
+    if not job.training.activation_checkpointing:
+        yield Change(
+            "Turn on activation checkpointing",
+            "Same result; recomputes each layer in the backward pass.",
+            NO_HARDWARE,
+            {"training": {"activation_checkpointing": True}},
+        )
+
+
+def _smaller_micro_batch(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    batch, steps = job.training.micro_batch_size, job.training.gradient_accumulation_steps
+    divisors = [d for d in range(batch - 1, 0, -1) if batch % d == 0][:8]
+    for smaller in divisors:
+        yield Change(
+            f"Use micro-batch {smaller} and {steps * batch // smaller} accumulation steps",
+            "Same global batch, in smaller pieces.",
+            NO_HARDWARE,
+            {
+                "training": {
+                    "micro_batch_size": smaller,
+                    "gradient_accumulation_steps": steps * batch // smaller,
+                }
+            },
+        )
+
+
+def _flash_attention(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    if job.training.attention == "eager":
+        yield Change(
+            "Use SDPA attention",
+            "Same result; the scores are never kept whole.",
+            NO_HARDWARE,
+            {"training": {"attention": "sdpa"}},
+        )
+
+
+def _eight_bit_optimizer(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    if job.training.optimizer == "adamw" and job.training.method == "full":
+        yield Change(
+            "Use 8-bit AdamW",
+            "Quantised optimizer states; nearly the same result.",
+            NO_HARDWARE,
+            {"training": {"optimizer": "adamw_8bit"}},
+        )
+
+
+def _lora(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
+    if job.training.method == "full":
+        rank = job.training.lora.rank
+        yield Change(
+            f"Switch to LoRA, rank {rank}, all linear layers",
+            "Trains small adapters and leaves the model frozen.",
+            NO_HARDWARE,
+            {"training": {"method": "lora"}},
+        )
+
+
+def _offload_to_host(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    if preferences.offload == "none":
+        yield Change(
+            "Allow offload to host memory",
+            "Same result; slower, since states cross PCIe in every step.",
+            NO_HARDWARE,
+            {"preferences": {"offload": "cpu"}},
+        )
+
+
+def _qlora(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
+    if job.training.method != "qlora":
+        rank = job.training.lora.rank
+        yield Change(
+            f"Switch to QLoRA, rank {rank}",
+            "Adapters on a model quantised to 4 bits.",
+            NO_HARDWARE,
+            {"training": {"method": "qlora"}},
+        )
+
+
+def _offload_to_nvme(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    if preferences.offload != "nvme":
+        yield Change(
+            "Allow offload to NVMe",
+            "Same result; much slower.",
+            NO_HARDWARE,
+            {"preferences": {"offload": "nvme"}},
+        )
+
+
+def _shorter_sequence(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    for divisor in (2, 4):
+        shorter = job.training.sequence_length // divisor
+        if shorter >= 512:
+            yield Change(
+                f"Shorten the sequence to {shorter:,} tokens",
+                "Longer documents are cut or split.",
+                NO_HARDWARE,
+                {"training": {"sequence_length": shorter}},
+            )
+
+
+def _more_nodes(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
+    if request.hardware.gpu is None:
+        return
+    hardware = job.hardware
+    for factor in GROWTH:
+        nodes = hardware.nodes * factor
+        more = hardware.gpus_per_node * (nodes - hardware.nodes)
+        yield Change(
+            f"Grow to {hardware.gpus_per_node * nodes:,} GPUs ({nodes:,} nodes)",
+            "Needs a fast network between the nodes.",
+            _price(job, more),
+            {"hardware": {"nodes": nodes}},
+        )
+
+
+def _price(job: Job, cards: int) -> str:
+    gpu = job.hardware.gpu
+    if gpu.price_low_cents is None or gpu.price_high_cents is None:
+        return f"{cards:,} more cards; no public price"
+    low, high = gpu.price_low_cents * cards // 100, gpu.price_high_cents * cards // 100
+    span = f"${low:,}" if low == high else f"${low:,}–{high:,}"
+    return f"{span} for {cards:,} more cards"
+
+
+PROPOSALS: tuple[Proposal, ...] = (
+    _expandable_segments,
+    _checkpointing,
+    _flash_attention,
+    _smaller_micro_batch,
+    _eight_bit_optimizer,
+    _lora,
+    _offload_to_host,
+    _qlora,
+    _shorter_sequence,
+    _offload_to_nvme,
+    _more_nodes,
+)
+
+
+def proposals(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> list[list[Change]]:
+    """Variants of each change that applies, mildest first; with checkpointing added where off.
+
+    Of each inner list the first that fits is the one to offer.
+    """
+    offered = [list(propose(request, preferences, job)) for propose in PROPOSALS]
+    checkpointing = next(_checkpointing(request, preferences, job), None)
+    if checkpointing is not None:
+        offered += [
+            [_both(change, checkpointing) for change in variants]
+            for variants in offered
+            if variants and variants[0] != checkpointing
+        ]
+    return [variants for variants in offered if variants]
+
+
+def _both(change: Change, checkpointing: Change) -> Change:
+    return Change(
+        f"{change.text} and activation checkpointing",
+        change.detail,
+        change.cost,
+        merge(change.patch, checkpointing.patch),
+    )

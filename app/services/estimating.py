@@ -1,0 +1,135 @@
+"""The estimate: a job evaluated under strategies, as the contract's document."""
+
+from __future__ import annotations
+
+from app.domain.assessment import Assessed, Assessment, assess
+from app.domain.estimate import Usage
+from app.domain.formulas.registry import Term
+from app.domain.job import Job
+from app.domain.strategies import Strategy
+from app.domain.version import ENGINE_VERSION
+from app.schemas import estimates as document
+from app.schemas.estimates import EstimateRequest, EstimateResponse, StrategyEstimate
+from app.services.evidence import Evidence
+from app.services.resolving import Resolver, chosen_strategies
+
+
+class Estimator:
+    """Answers what a job needs under each strategy."""
+
+    def __init__(self, resolver: Resolver, catalog_version: str, evidence: Evidence) -> None:
+        self._resolver = resolver
+        self._catalog_version = catalog_version
+        self._evidence = evidence
+
+    def estimate(self, request: EstimateRequest) -> EstimateResponse:
+        """Estimate a request.
+
+        Raises:
+            InvalidInput: the request has no answer; see `resolve`.
+        """
+        job, strategies = self.resolve(request)
+        return self.document(job, assess(job, strategies))
+
+    def resolve(self, request: EstimateRequest) -> tuple[Job, list[Strategy]]:
+        """The job and the strategies that a request asks about.
+
+        Raises:
+            InvalidInput: see `Resolver.job` and `chosen_strategies`.
+        """
+        return self._resolver.job(request), chosen_strategies(request.strategies)
+
+    def document(self, job: Job, assessed: Assessed) -> EstimateResponse:
+        """The contract's document of an assessed job."""
+        spec, capacity = job.spec, assessed.capacity
+        return EstimateResponse(
+            engine_version=ENGINE_VERSION,
+            catalog_version=self._catalog_version,
+            model=document.ModelSummary(
+                id=spec.id,
+                total_parameters=spec.total_parameters,
+                trainable_parameters=assessed.evaluator.quantities.trained,
+                active_parameters=spec.active_parameters,
+            ),
+            capacity=document.Capacity(
+                device_bytes=capacity.device,
+                reserved_for_runtime_bytes=capacity.runtime,
+                usable_bytes=capacity.usable,
+            ),
+            estimates=[self._one(job, outcome) for outcome in assessed.outcomes],
+        )
+
+    def _one(self, job: Job, outcome: Assessment) -> StrategyEstimate:
+        strategy, usage, judgement = outcome.strategy, outcome.usage, outcome.judgement
+        evidence = self._evidence.near(job, strategy)
+        if usage is None or judgement is None:
+            return _unsupported(strategy, outcome.reason or "", evidence)
+        return StrategyEstimate(
+            strategy=strategy.id,
+            title=strategy.title,
+            framework=strategy.framework,
+            verdict=judgement.verdict,
+            peak=document.Peak(
+                phase=usage.top.phase,
+                allocated_bytes=usage.peak,
+                low_bytes=judgement.low,
+                high_bytes=judgement.high,
+            ),
+            phases=_phases(usage),
+            components=[_component(term) for term in usage.components],
+            reserved_bytes=usage.reserved,
+            device_used_bytes=usage.device_used,
+            headroom_bytes=judgement.headroom,
+            host_bytes=usage.host,
+            nvme_bytes=usage.nvme,
+            max_micro_batch_size=judgement.max_micro_batch,
+            notes=[*judgement.notes, *usage.notes],
+            evidence=evidence,
+        )
+
+
+def _phases(usage: Usage) -> document.Phases:
+    phases = usage.phases
+    return document.Phases(
+        setup=phases["setup"],
+        forward=phases["forward"],
+        backward=phases["backward"],
+        step=phases["step"],
+        resident=phases["resident"],
+    )
+
+
+def _component(term: Term) -> document.Component:
+    formula = term.formula
+    return document.Component(
+        name=formula.label,
+        group=formula.group,
+        bytes=term.bytes,
+        formula=formula.equation,
+        values=term.values,
+        source=formula.source,
+        source_url=formula.url,
+        kind=formula.kind,
+    )
+
+
+def _unsupported(
+    strategy: Strategy, reason: str, evidence: document.Evidence
+) -> StrategyEstimate:
+    return StrategyEstimate(
+        strategy=strategy.id,
+        title=strategy.title,
+        framework=strategy.framework,
+        verdict="unsupported",
+        peak=None,
+        phases=None,
+        components=[],
+        reserved_bytes=None,
+        device_used_bytes=None,
+        headroom_bytes=None,
+        host_bytes=None,
+        nvme_bytes=None,
+        max_micro_batch_size=None,
+        notes=[reason],
+        evidence=evidence,
+    )

@@ -1,0 +1,90 @@
+"""How far an estimate can be believed: the measured runs near it, and the engine's error on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log
+
+from app.catalog.measured import Measured, MeasuredRun
+from app.domain.architecture import ModelSpec
+from app.domain.estimate import Evaluator, Usage
+from app.domain.job import Job
+from app.domain.strategies import Strategy
+from app.domain.training import Method
+from app.schemas.estimates import EstimateRequest
+from app.schemas.estimates import Evidence as EvidenceDocument
+from app.services.resolving import Resolver, chosen_strategies
+
+NEAREST = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A measured run and what the engine says of it."""
+
+    run_id: str
+    job: Job
+    strategy: Strategy
+    usage: Usage
+    measured: Measured
+
+    @property
+    def error(self) -> float:
+        """Signed relative error of the steady peak."""
+        return self.usage.peak / self.measured.steady_peak_allocated - 1
+
+
+def compare(runs: Iterable[MeasuredRun], resolver: Resolver) -> list[Comparison]:
+    """Evaluate every measured run with the engine as it is now."""
+    compared = []
+    for run in runs:
+        request = EstimateRequest.model_validate(run.request)
+        job = resolver.job(request)
+        strategy = chosen_strategies(request.strategies)[0]
+        usage = Evaluator(job).usage(strategy)
+        compared.append(Comparison(run.id, job, strategy, usage, run.measured))
+    return compared
+
+
+class Evidence:
+    """Answers which measured runs speak for an estimate.
+
+    A run speaks for a strategy when it used the same engine with states in the same places and
+    trained by the same method.
+    """
+
+    def __init__(self, comparisons: list[Comparison]) -> None:
+        self._comparisons = comparisons
+        self._near = lru_cache(maxsize=4096)(self._find)
+
+    def near(self, job: Job, strategy: Strategy) -> EvidenceDocument:
+        """The evidence for one estimate."""
+        return self._near(job.spec, job.training.method, strategy)
+
+    def _find(self, spec: ModelSpec, method: Method, strategy: Strategy) -> EvidenceDocument:
+        speaking = [
+            c
+            for c in self._comparisons
+            if _family(c.strategy) == _family(strategy) and c.job.training.method == method
+        ]
+        if not speaking:
+            return EvidenceDocument(measured_runs=0, mean_abs_error=0.0, nearest=[])
+        mean = sum(abs(c.error) for c in speaking) / len(speaking)
+        nearest = sorted(speaking, key=lambda c: _distance(c, spec, strategy))
+        return EvidenceDocument(
+            measured_runs=len(speaking),
+            mean_abs_error=round(mean, 6),
+            nearest=[c.run_id for c in nearest[:NEAREST]],
+        )
+
+
+def _family(strategy: Strategy) -> tuple[str, str, str]:
+    return strategy.engine, strategy.optimizer_on, strategy.parameters_on
+
+
+def _distance(comparison: Comparison, spec: ModelSpec, strategy: Strategy) -> tuple[bool, bool, float]:
+    other = comparison.job.spec
+    ratio = log(other.total_parameters / spec.total_parameters)
+    return comparison.strategy is not strategy, other.model_type != spec.model_type, abs(ratio)

@@ -1,0 +1,176 @@
+"""The plan: the estimate, the one line that answers the customer, and what would make it fit."""
+
+from __future__ import annotations
+
+from app.domain.assessment import Assessed, Assessment, assess
+from app.domain.choice import allowed, leanest, preferred
+from app.domain.job import Job
+from app.domain.units import GIB
+from app.schemas.estimates import EstimateRequest
+from app.schemas.planning import Fix, Headline, PlanResult, Preferences
+from app.services.changes import Change, proposals
+from app.services.estimating import Estimator
+from app.services.patching import apply, merge
+
+FIXES = 3
+METHOD_TITLES = {"full": "Full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
+_NUMERALS = {1: "One change makes", 2: "Two changes make", 3: "Three changes make"}
+
+
+class Planner:
+    """Answers a job: does it fit, with what, and what is the cheapest change if not."""
+
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+
+    def plan(self, request: EstimateRequest, preferences: Preferences) -> PlanResult:
+        """Plan a request.
+
+        Raises:
+            InvalidInput: see `Estimator.estimate`.
+        """
+        job, strategies = self._estimator.resolve(request)
+        assessed = assess(job, strategies)
+        best = preferred(allowed(assessed.outcomes, preferences.offload))
+        fits = best is not None and _verdict(best) == "fits"
+        tried = [] if fits else self._tried(request, preferences, job, assessed)
+        fixes = [fix for fix in tried if fix.verdict == "fits"][:FIXES]
+        return PlanResult(
+            estimate=self._estimator.document(job, assessed),
+            headline=_headline(job, preferences, assessed, best, fixes, tried),
+            fixes=fixes,
+        )
+
+    def _tried(
+        self,
+        request: EstimateRequest,
+        preferences: Preferences,
+        job: Job,
+        assessed: Assessed,
+    ) -> list[Fix]:
+        """Every change that applies with its outcome, cheapest first, one variant of each."""
+        base = leanest(allowed(assessed.outcomes, preferences.offload))
+        tried = []
+        for variants in proposals(request, preferences, job):
+            fix = None
+            for change in variants:
+                found = self._outcome(request, preferences, change, base)
+                fix = found or fix
+                if found is not None and found.verdict == "fits":
+                    break
+            if fix is not None:
+                tried.append(fix)
+        return tried
+
+    def _outcome(
+        self,
+        request: EstimateRequest,
+        preferences: Preferences,
+        change: Change,
+        base: Assessment | None,
+    ) -> Fix | None:
+        patched, wishes = apply(request, preferences, change.patch)
+        job, _ = self._estimator.resolve(patched)
+        best = preferred(allowed(assess(job).outcomes, wishes.offload))
+        if best is None or best.usage is None or best.judgement is None:
+            return None
+        patch = change.patch
+        if request.strategies is not None and best.strategy.id not in request.strategies:
+            patch = merge(patch, {"strategies": [best.strategy.id]})
+        before = best.usage.peak if base is None or base.usage is None else base.usage.peak
+        return Fix(
+            change=change.text,
+            detail=change.detail,
+            patch=patch,
+            strategy=best.strategy.id,
+            strategy_title=best.strategy.title,
+            verdict=best.judgement.verdict,
+            headroom_bytes=best.judgement.headroom,
+            saves_bytes=before - best.usage.peak,
+            cost=change.cost,
+        )
+
+
+def _verdict(outcome: Assessment) -> str:
+    return outcome.judgement.verdict if outcome.judgement is not None else "unsupported"
+
+
+def _headline(
+    job: Job,
+    preferences: Preferences,
+    assessed: Assessed,
+    best: Assessment | None,
+    fixes: list[Fix],
+    tried: list[Fix],
+) -> Headline:
+    if best is None or best.usage is None or best.judgement is None:
+        return _nothing_possible(assessed)
+    usable = _gib(assessed.capacity.usable)
+    judgement, title = best.judgement, best.strategy.title
+    headroom = round(abs(judgement.headroom) / GIB)
+    detail = (
+        f"{METHOD_TITLES[job.training.method]} peaks at {_gib(best.usage.peak)} on each GPU "
+        f"({title}); {usable} is usable."
+    )
+    if judgement.verdict == "fits":
+        text = f"Fits with {title}: {headroom:,} GiB headroom per GPU."
+        return Headline("fits", text, detail, best.strategy.id)
+    if judgement.verdict == "tight":
+        text = f"Tight: {headroom:,} GiB headroom with {title}, not enough to be sure."
+        return Headline("tight", text, f"{detail} {' '.join(judgement.notes)}", best.strategy.id)
+    return Headline(
+        "does_not_fit",
+        _refusal(fixes, tried),
+        _shortfall(job, preferences, assessed, best, usable, fixes),
+        _strategy_to_open(assessed, best),
+    )
+
+
+def _refusal(fixes: list[Fix], tried: list[Fix]) -> str:
+    if fixes:
+        cheapest = fixes[0]
+        room = round(cheapest.headroom_bytes / GIB)
+        change = cheapest.change[0].lower() + cheapest.change[1:]
+        return f"Does not fit in GPU memory. Cheapest fix: {change}, with {room:,} GiB headroom."
+    if not tried:
+        return "Does not fit, and no change we know makes it fit."
+    closest = max(tried, key=lambda fix: fix.headroom_bytes)
+    change = closest.change[0].lower() + closest.change[1:]
+    over = f"over by {-closest.headroom_bytes / GIB:,.0f} GiB"
+    outcome = over if closest.headroom_bytes < 0 else "which is tight"
+    return f"Does not fit, and no change we know makes it fit safely. Closest: {change}, {outcome}."
+
+
+def _shortfall(
+    job: Job,
+    preferences: Preferences,
+    assessed: Assessed,
+    best: Assessment,
+    usable: str,
+    fixes: list[Fix],
+) -> str:
+    lean = leanest(allowed(assessed.outcomes, preferences.offload)) or best
+    peak = lean.usage.peak if lean.usage is not None else 0
+    notes = " ".join(lean.judgement.notes) if lean.judgement is not None else ""
+    need = (
+        f"{METHOD_TITLES[job.training.method]} needs at least {_gib(peak)} on each GPU "
+        f"({lean.strategy.title}); {usable} is usable."
+    )
+    ending = f"{_NUMERALS[len(fixes)]} it fit:" if fixes else ""
+    return " ".join(part for part in (need, notes, ending) if part)
+
+
+def _strategy_to_open(assessed: Assessed, best: Assessment) -> str:
+    """A strategy that fits when offload is allowed, rather than one that fails."""
+    deeper = preferred(assessed.outcomes)
+    return deeper.strategy.id if deeper is not None else best.strategy.id
+
+
+def _nothing_possible(assessed: Assessed) -> Headline:
+    reasons = list(dict.fromkeys(o.reason for o in assessed.outcomes if o.reason is not None))
+    detail = " ".join(reasons[:2])
+    return Headline("unsupported", "This combination cannot be trained.", detail, None)
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:,.1f} GiB"

@@ -1,0 +1,167 @@
+"""From a request to a job: find the model and the machine, and check what only both can tell."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Protocol
+
+from app.catalog import Catalog
+from app.catalog.huggingface import spec_from_config
+from app.domain.architecture import ModelSpec
+from app.domain.errors import FieldError, InvalidInput
+from app.domain.hardware import Hardware
+from app.domain.job import Job
+from app.domain.strategies import STRATEGIES, Strategy
+from app.domain.training import DeepSpeedOptions, Lora, Options, Training
+from app.domain.units import GIB
+from app.schemas.estimates import (
+    DeepSpeedChoice,
+    EstimateRequest,
+    HardwareChoice,
+    ModelChoice,
+    TrainingChoice,
+)
+
+IMPORTED = "imported config"
+
+
+class ProfileSource(Protocol):
+    """Where saved profiles come from. Both raise InvalidInput for an id that is not there."""
+
+    def model_spec(self, profile_id: str) -> ModelSpec: ...
+
+    def hardware(self, profile_id: str) -> Hardware: ...
+
+
+class Resolver:
+    """Turns requests into jobs."""
+
+    def __init__(self, catalog: Catalog, profiles: ProfileSource) -> None:
+        self._catalog = catalog
+        self._profiles = profiles
+
+    def job(self, request: EstimateRequest) -> Job:
+        """The job that a request asks about.
+
+        Raises:
+            InvalidInput: an unknown id, an ambiguous model, or a field that does not suit the model.
+        """
+        spec = self._model(request.model)
+        hardware = self._hardware(request.hardware)
+        training = _training(request.training)
+        _check_sequence(spec, training)
+        options = Options(
+            deepspeed=_deepspeed(request.options.deepspeed, spec),
+            fsdp_reduce_dtype=request.options.fsdp.reduce_dtype,
+            allocator=request.options.allocator,
+        )
+        return Job(spec, hardware, training, options)
+
+    def _model(self, choice: ModelChoice) -> ModelSpec:
+        given = [name for name in ("id", "profile", "config") if getattr(choice, name) is not None]
+        if len(given) != 1:
+            found = f"; {' and '.join(given)} were given" if given else ""
+            raise InvalidInput(
+                FieldError("/model", f"Give exactly one of id, profile or config{found}.")
+            )
+        if choice.id is not None:
+            return self._catalog.model(choice.id).spec
+        if choice.profile is not None:
+            return self._profiles.model_spec(choice.profile)
+        return spec_from_config(choice.config or {}, IMPORTED)
+
+    def _hardware(self, choice: HardwareChoice) -> Hardware:
+        if (choice.gpu is None) == (choice.profile is None):
+            raise InvalidInput(
+                FieldError("/hardware", "Give exactly one of gpu or profile.")
+            )
+        if choice.profile is not None:
+            return self._profiles.hardware(choice.profile)
+        return Hardware(
+            gpu=self._catalog.gpu(choice.gpu or "").gpu,
+            gpus_per_node=choice.gpus_per_node,
+            nodes=choice.nodes,
+            host_memory_bytes=choice.host_memory_gib * GIB,
+            nvme_bytes=choice.nvme_gib * GIB,
+            usable_memory_bytes=choice.usable_memory_bytes,
+        )
+
+
+def chosen_strategies(ids: list[str] | None) -> list[Strategy]:
+    """The strategies asked for, in order and once each; all of them when nothing was asked.
+
+    Raises:
+        InvalidInput: an id that is none, naming the nearest.
+    """
+    if ids is None:
+        return list(STRATEGIES.values())
+    errors = []
+    for index, wanted in enumerate(ids):
+        if wanted not in STRATEGIES:
+            near = get_close_matches(wanted, STRATEGIES, n=3, cutoff=0.3) or list(STRATEGIES)[:3]
+            detail = f"There is no strategy {wanted[:60]!r}. Did you mean {', '.join(near)}?"
+            errors.append(FieldError(f"/strategies/{index}", detail))
+    if errors:
+        raise InvalidInput(*errors)
+    return [STRATEGIES[wanted] for wanted in dict.fromkeys(ids)]
+
+
+def _training(choice: TrainingChoice) -> Training:
+    targets = choice.lora.target_modules
+    return Training(
+        method=choice.method,
+        precision=choice.precision,
+        optimizer=choice.optimizer,
+        optimizer_kernel=choice.optimizer_kernel,
+        sequence_length=choice.sequence_length,
+        micro_batch_size=choice.micro_batch_size,
+        gradient_accumulation_steps=choice.gradient_accumulation_steps,
+        activation_checkpointing=choice.activation_checkpointing,
+        attention=choice.attention,
+        fused_loss=choice.fused_loss,
+        lora=Lora(choice.lora.rank, targets if isinstance(targets, str) else tuple(targets)),
+    )
+
+
+def _check_sequence(spec: ModelSpec, training: Training) -> None:
+    limit = spec.max_position
+    if limit is not None and training.sequence_length > limit:
+        raise InvalidInput(
+            FieldError(
+                "/training/sequence_length",
+                f"{spec.name} supports up to {limit:,} tokens. Use {limit:,} or less.",
+            )
+        )
+
+
+def _deepspeed(choice: DeepSpeedChoice, spec: ModelSpec) -> DeepSpeedOptions:
+    """DeepSpeed's options; "auto" is what Hugging Face Trainer fills in from the hidden size.
+
+    Source: transformers/integrations/deepspeed.py, trainer_config_finalize. The keys that it does
+    not fill keep DeepSpeed's default.
+    """
+    hidden = spec.hidden_size
+    automatic = {
+        "reduce_bucket_size": hidden * hidden,
+        "stage3_prefetch_bucket_size": 9 * hidden * hidden // 10,
+        "stage3_param_persistence_threshold": 10 * hidden,
+    }
+    defaults = DeepSpeedOptions()
+
+    def value(key: str) -> int:
+        asked = getattr(choice, key)
+        if asked != "auto":
+            return int(asked)
+        return automatic.get(key, int(getattr(defaults, key)))
+
+    return DeepSpeedOptions(
+        reduce_bucket_size=value("reduce_bucket_size"),
+        allgather_bucket_size=value("allgather_bucket_size"),
+        overlap_comm=choice.overlap_comm,
+        contiguous_gradients=choice.contiguous_gradients,
+        sub_group_size=value("sub_group_size"),
+        stage3_max_live_parameters=value("stage3_max_live_parameters"),
+        stage3_max_reuse_distance=value("stage3_max_reuse_distance"),
+        stage3_prefetch_bucket_size=value("stage3_prefetch_bucket_size"),
+        stage3_param_persistence_threshold=value("stage3_param_persistence_threshold"),
+    )
