@@ -31,7 +31,7 @@ check: .venv/.dev ## Lint, formatting, types, import contracts, locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --quiet tests/architecture/test_locks.py
 
 format: .venv/.dev ## Format the code and apply safe fixes
