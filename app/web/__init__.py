@@ -1,0 +1,11 @@
+"""The pages: one router per page, gathered here."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.web import catalogue, planner, plans, shares, theme, vendor
+
+router = APIRouter()
+for page in (planner, catalogue, plans, shares, theme, vendor):
+    router.include_router(page.router)

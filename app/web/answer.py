@@ -1,0 +1,245 @@
+"""A plan's result as a page shows it: verdict, fixes, chart, arithmetic and phases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.schemas.estimates import Component, Evidence, StrategyEstimate, Verdict
+from app.schemas.planning import Fix, PlanResult
+from app.web.bars import GROUP_TITLES, GROUPS, VERDICT_WORDS, Chart, chart_of, in_order, is_common
+from app.web.charts import Figure, figure_of
+from app.web.forms import View
+from app.web.numbers import NOTHING, gib, integer, percent, signed_gib, whole_gib
+
+PHASES = ("setup", "forward", "backward", "step", "resident")
+_PHASE_WORDS = {
+    "setup": "setup",
+    "forward": "forward pass",
+    "backward": "backward pass",
+    "step": "optimizer step",
+    "resident": "between steps",
+}
+MAX_FIXES = 3
+FEW_RUNS = 3
+_AMOUNT = re.compile(r"^(\$?[\d,.]+(?:–[\d,.]+)?(?: ?(?:k|M|GiB|%))?)\s+(.+)$")
+
+
+@dataclass(frozen=True)
+class FixRow:
+    """One change. `cost` is the figure of its price, `cost_note` the words after it."""
+
+    change: str
+    detail: str
+    verdict: Verdict
+    word: str
+    headroom: str
+    headroom_note: str
+    cost: str
+    cost_note: str
+    href: str | None
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One component of the peak with its arithmetic."""
+
+    name: str
+    group: str
+    amount: str
+    formula: str
+    values: str
+    source: str
+    source_url: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Why:
+    """Where the bytes of one strategy's peak go, or why it has none."""
+
+    strategy: str
+    title: str
+    total: str
+    phase: str
+    parts: tuple[PartRow, ...]
+    band: str
+    notes: tuple[str, ...]
+    chip: str
+    measured: bool
+    nearest: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PhaseRow:
+    """One strategy's figures in GiB. `cells` pairs each phase's text with whether it is the peak."""
+
+    strategy: str
+    title: str
+    cells: tuple[tuple[str, bool], ...]
+    device: str
+    headroom: str
+    host: str
+    max_batch: str
+    verdict: Verdict
+    word: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything under the headline, ready to print."""
+
+    verdict: Verdict
+    title: str
+    detail: str
+    fixes: tuple[FixRow, ...]
+    chart: Chart
+    legend: tuple[tuple[str, str], ...]
+    figure: Figure
+    evidence_chip: str
+    measured: bool
+    why: Why | None
+    phases: tuple[PhaseRow, ...]
+    selected: str | None
+    short: str
+
+
+def answer_of(
+    result: PlanResult, view: View, apply: Callable[[dict[str, Any]], str | None]
+) -> Answer:
+    """The view of a result. `apply` gives the address that a patch leads to, None where none may."""
+    ordered = in_order(result.estimate.estimates)
+    selected = _selected(ordered, view, result.headline.strategy)
+    fsdp1 = view.fsdp1 or (selected is not None and not is_common(selected))
+    chart = chart_of(result.estimate, full_scale=view.full_scale, fsdp1=fsdp1)
+    shown = {row.strategy for row in chart.rows}
+    runs = sum(e.evidence.measured_runs for e in ordered)
+    error = sum(e.evidence.mean_abs_error * e.evidence.measured_runs for e in ordered)
+    return Answer(
+        verdict=result.headline.verdict,
+        title=result.headline.title,
+        detail=result.headline.detail,
+        fixes=tuple(_fix(fix, apply(fix.patch)) for fix in result.fixes[:MAX_FIXES]),
+        chart=chart,
+        legend=GROUPS,
+        figure=figure_of(chart),
+        evidence_chip=_chip(Evidence(runs, error / runs if runs else 0.0, [])),
+        measured=runs > 0,
+        why=None if selected is None else _why(selected),
+        phases=tuple(_phases(e) for e in ordered if e.strategy in shown),
+        selected=None if selected is None else selected.strategy,
+        short=_short(selected),
+    )
+
+
+def _selected(
+    ordered: list[StrategyEstimate], view: View, preferred: str | None
+) -> StrategyEstimate | None:
+    """The strategy asked for, else the recommended one, else the leanest."""
+    by_id = {estimate.strategy: estimate for estimate in ordered}
+    for name in (view.strategy, preferred):
+        if name in by_id:
+            return by_id[name]
+    possible = [e for e in ordered if e.peak is not None]
+    return min(
+        possible, key=lambda e: e.peak.allocated_bytes if e.peak else 0, default=None
+    )
+
+
+def _fix(fix: Fix, href: str | None) -> FixRow:
+    found = _AMOUNT.match(fix.cost)
+    over = fix.headroom_bytes < 0
+    return FixRow(
+        change=fix.change,
+        detail=fix.detail,
+        verdict=fix.verdict,
+        word="Does not fit" if fix.verdict == "does_not_fit" else VERDICT_WORDS[fix.verdict],
+        headroom=gib(abs(fix.headroom_bytes)),
+        headroom_note="over per GPU" if over else "headroom per GPU",
+        cost=found[1] if found else fix.cost,
+        cost_note=found[2] if found else "",
+        href=href,
+    )
+
+
+def _chip(evidence: Evidence) -> str:
+    runs = evidence.measured_runs
+    if runs == 0:
+        return "Not measured"
+    if runs < FEW_RUNS:
+        return f"Few measured runs: {runs}"
+    return f"{runs:,} measured runs, mean error {percent(evidence.mean_abs_error)}"
+
+
+def _why(estimate: StrategyEstimate) -> Why:
+    peak = estimate.peak
+    order = list(GROUP_TITLES)
+    parts = sorted(estimate.components, key=lambda part: order.index(part.group))
+    band = ""
+    if peak is not None:
+        band = f"9 in 10 runs fall between {gib(peak.low_bytes)} and {gib(peak.high_bytes)} GiB."
+        if estimate.device_used_bytes is not None:
+            band += f" nvidia-smi will show about {gib(estimate.device_used_bytes)} GiB."
+    return Why(
+        strategy=estimate.strategy,
+        title=estimate.title,
+        total="" if peak is None else gib(peak.allocated_bytes),
+        phase="" if peak is None else _PHASE_WORDS[peak.phase],
+        parts=tuple(_part(part) for part in parts),
+        band=band,
+        notes=tuple(estimate.notes),
+        chip=_chip(estimate.evidence),
+        measured=estimate.evidence.measured_runs > 0,
+        nearest=tuple(estimate.evidence.nearest),
+    )
+
+
+def _part(part: Component) -> PartRow:
+    return PartRow(
+        name=part.name[:1].upper() + part.name[1:],
+        group=part.group,
+        amount=gib(part.bytes),
+        formula=part.formula,
+        values=part.values,
+        source=part.source,
+        source_url=part.source_url if part.source_url.startswith("https://") else "",
+        kind="" if part.kind == "derived" else part.kind,
+    )
+
+
+def _phases(estimate: StrategyEstimate) -> PhaseRow:
+    peak = estimate.peak
+    cells = tuple(
+        (
+            NOTHING if estimate.phases is None else gib(getattr(estimate.phases, phase)),
+            peak is not None and peak.phase == phase,
+        )
+        for phase in PHASES
+    )
+    return PhaseRow(
+        strategy=estimate.strategy,
+        title=estimate.title,
+        cells=cells,
+        device=_or_nothing(estimate.device_used_bytes, gib),
+        headroom=_or_nothing(estimate.headroom_bytes, signed_gib),
+        host=_or_nothing(estimate.host_bytes, whole_gib),
+        max_batch=_or_nothing(estimate.max_micro_batch_size or None, integer),
+        verdict=estimate.verdict,
+        word=VERDICT_WORDS[estimate.verdict],
+        reason=estimate.notes[0] if estimate.peak is None and estimate.notes else "",
+    )
+
+
+def _or_nothing(value: int | None, show: Callable[[int], str]) -> str:
+    return NOTHING if value is None else show(value)
+
+
+def _short(selected: StrategyEstimate | None) -> str:
+    """What the phone's bottom bar says beside the verdict."""
+    if selected is None or selected.headroom_bytes is None:
+        return ""
+    word = "over" if selected.headroom_bytes < 0 else "headroom"
+    return f"{gib(abs(selected.headroom_bytes))} GiB {word}"

@@ -1,0 +1,61 @@
+"""How numbers read on a page: bytes are rounded here and nowhere before."""
+
+from __future__ import annotations
+
+from app.domain.units import GIB
+
+MINUS = "−"
+NOTHING = "–"
+
+
+def gib(count: int) -> str:
+    """Bytes as GiB without the unit: one decimal below 1,000, none above, thousands commas."""
+    value = abs(count) / GIB
+    text = f"{value:.1f}" if round(value, 1) < 1000 else f"{value:,.0f}"
+    return MINUS + text if count < 0 and float(text.replace(",", "")) else text
+
+
+def signed_gib(count: int) -> str:
+    """Like `gib`, with "+" before what is not negative."""
+    text = gib(count)
+    return text if text.startswith(MINUS) else f"+{text}"
+
+
+def whole_gib(count: int) -> str:
+    """Bytes as whole GiB, for host memory and disks."""
+    return f"{count / GIB:,.0f}"
+
+
+def integer(count: int) -> str:
+    """A whole number with thousands commas."""
+    return f"{count:,}"
+
+
+def parameters(count: int) -> str:
+    """A parameter count as people say it: 70.55 B, 207 M."""
+    for unit, size, digits in (("T", 10**12, 2), ("B", 10**9, 2), ("M", 10**6, 0)):
+        if count >= size:
+            return f"{count / size:,.{digits}f} {unit}"
+    return integer(count)
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a percentage with one decimal: 0.0123 is "1.2 %"."""
+    return f"{fraction * 100:.1f} %"
+
+
+def dollars(low_cents: int | None, high_cents: int | None) -> str:
+    """A price range in dollars: "$8,500", "$8,500–9,200", or that there is none."""
+    if low_cents is None and high_cents is None:
+        return "No public price"
+    low = low_cents if low_cents is not None else high_cents
+    high = high_cents if high_cents is not None else low_cents
+    assert low is not None and high is not None
+    if low == high:
+        return f"${low / 100:,.0f}"
+    return f"${low / 100:,.0f}–{high / 100:,.0f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 layer", "80 layers"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,127 @@
+"""Saved plans: the list, one plan with its links, and what can be done to them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Form, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from app.domain.errors import FieldError, InvalidInput
+from app.http.dependencies import ServicesDep
+from app.schemas.plans import CreatedShare, NewPlan, NewShare
+from app.services.concurrency import IfMatch
+from app.services.container import Services
+from app.services.plans import Plan
+from app.web import forms, planner
+from app.web.rendering import render
+from app.web.scenario import scenario_of
+from app.web.stored import stored_context, view_of
+
+router = APIRouter(prefix="/plans", include_in_schema=False)
+
+EXPIRIES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "Never"))
+NOT_STORED = {"Cache-Control": "no-store"}
+
+
+@router.get("")
+def plan_list(request: Request, services: ServicesDep, cursor: str | None = None) -> Response:
+    """The newest plans."""
+    page = services.plans.page(cursor)
+    return render(request, "plans/list.html", {"page": page})
+
+
+@router.post("")
+def save_plan(
+    request: Request,
+    services: ServicesDep,
+    query: Annotated[str, Form()] = "",
+    name: Annotated[str, Form()] = "",
+    share: Annotated[bool, Form()] = False,
+) -> Response:
+    """Saves the job of a planner's address, and shares it at once where that is asked for."""
+    evaluation = planner.evaluate(services, parse_qsl(query, keep_blank_values=True))
+    submission = evaluation.submission
+    if submission.request is None or submission.errors:
+        return planner.page(request, services, evaluation)
+    if not name.strip():
+        job = services.resolver.job(submission.request)
+        name = scenario_of(job.spec.name, job.hardware, submission.request).name[:200]
+    try:
+        new = NewPlan(name=name, request=submission.request, preferences=submission.preferences)
+    except ValidationError as error:
+        raise InvalidInput(FieldError("/name", _reason(error))) from None
+    created = services.plans.create(new)
+    if share:
+        return _shared(request, services, created.id, NewShare())
+    return RedirectResponse(f"/plans/{created.id}", status_code=303)
+
+
+@router.get("/{plan_id}")
+def one_plan(request: Request, services: ServicesDep, plan_id: str) -> Response:
+    """A plan as it was computed, and the links to it."""
+    return _page(request, services, services.plans.get(plan_id))
+
+
+@router.post("/{plan_id}/shares")
+def share_plan(
+    request: Request,
+    services: ServicesDep,
+    plan_id: str,
+    expires_in_days: Annotated[str, Form()] = "90",
+) -> Response:
+    """Makes a link and shows it, this once."""
+    try:
+        new = NewShare.model_validate({"expires_in_days": expires_in_days or None})
+    except ValidationError as error:
+        raise InvalidInput(FieldError("/expires_in_days", _reason(error))) from None
+    return _shared(request, services, plan_id, new)
+
+
+@router.post("/{plan_id}/shares/{share_id}/revoke")
+def revoke_share(services: ServicesDep, plan_id: str, share_id: str) -> Response:
+    """Ends a link now."""
+    services.shares.revoke(plan_id, share_id)
+    return RedirectResponse(f"/plans/{plan_id}#links", status_code=303)
+
+
+@router.post("/{plan_id}/delete")
+def delete_plan(
+    services: ServicesDep, plan_id: str, version: Annotated[int, Form()]
+) -> Response:
+    """Deletes the version that the reader saw, with its links."""
+    services.plans.delete(plan_id, IfMatch(frozenset({version})))
+    return RedirectResponse("/plans", status_code=303)
+
+
+def _shared(request: Request, services: Services, plan_id: str, new: NewShare) -> Response:
+    base = str(request.base_url).rstrip("/")
+    created = services.shares.create(plan_id, new, base)
+    return _page(request, services, services.plans.get(plan_id), created)
+
+
+def _page(
+    request: Request, services: Services, plan: Plan, created: CreatedShare | None = None
+) -> Response:
+    query = forms.query(plan.request(), plan.preferences())
+    context = {
+        **stored_context(plan, view_of(request), f"/plans/{plan.id}"),
+        "created": created,
+        "shares": services.shares.of_plan(plan.id),
+        "expiries": EXPIRIES,
+        # A pasted config has no place in an address: such a plan is only read.
+        "planner_href": None if plan.request().model.config else f"/?{query}",
+    }
+    return render(
+        request,
+        "plans/page.html",
+        context,
+        status=201 if created else 200,
+        headers=NOT_STORED if created else None,
+    )
+
+
+def _reason(error: ValidationError) -> str:
+    return f"{error.errors()[0]['msg'].removeprefix('Value error, ')}."

@@ -1,0 +1,220 @@
+/* What htmx does not do by itself: kinds of change, messages, focus, copying, the theme. */
+(() => {
+  "use strict";
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const on = (name, run) => document.addEventListener(name, run);
+  const tell = (name) => document.dispatchEvent(new Event(name));
+
+  /* --- The planner's requests ------------------------------------------------------------- */
+
+  on("htmx:config:request", ({ detail: { ctx } }) => {
+    const typed = ctx.sourceEvent && ctx.sourceEvent.type === "input";
+    ctx.request.headers["X-Change"] = typed ? "typing" : "choice";
+  });
+
+  on("htmx:before:request", () => $("#answer")?.setAttribute("aria-busy", "true"));
+  on("htmx:finally:request", () => $("#answer")?.removeAttribute("aria-busy"));
+
+  on("htmx:before:swap", ({ detail: { ctx } }) => {
+    const status = ctx.response?.status ?? 200;
+    if (status >= 500) return;
+    failure(null);
+    for (const message of document.querySelectorAll("#job .field-error")) message.replaceChildren();
+  });
+
+  on("htmx:after:swap", ({ detail: { ctx } }) => {
+    for (const input of document.querySelectorAll("#job [aria-invalid]")) input.removeAttribute("aria-invalid");
+    for (const message of document.querySelectorAll("#job .field-error:not(:empty)")) {
+      const name = message.id.replace("error-", "");
+      for (const input of document.querySelectorAll(`#job [name="${CSS.escape(name)}"]:not([type="hidden"])`)) {
+        input.setAttribute("aria-invalid", "true");
+        input.closest("details:not([open])")?.setAttribute("open", "");
+      }
+    }
+    const source = ctx.sourceElement;
+    if (source?.matches("[data-apply]")) $("#headline")?.focus({ preventScroll: true });
+    else if (source && !source.isConnected && source.dataset.keepFocus)
+      $(`[data-keep-focus="${source.dataset.keepFocus}"]`)?.focus({ preventScroll: true });
+    else if (source && !source.isConnected && document.activeElement === document.body)
+      $("#answer")?.focus({ preventScroll: true });
+    tell("shardplan:answer");
+  });
+
+  // Numbers read "2,048" once their field is left; while somebody types they stay as typed.
+  let values = {};
+  const redisplay = (input) => {
+    const text = values[input.name];
+    if (text !== undefined && input.matches(".number") && input.value !== text) input.value = text;
+  };
+  on("shardplan:values", ({ detail }) => {
+    values = detail.values || {};
+    for (const input of document.querySelectorAll("#job .number"))
+      if (input !== document.activeElement) redisplay(input);
+  });
+  on("focusout", ({ target }) => {
+    if (target.matches?.("#job .number") && !target.hasAttribute("aria-invalid") && !$("#answer[aria-busy]")) redisplay(target);
+  });
+  on("input", ({ target }) => delete values[target.name]);
+
+  /* --- Failures ------------------------------------------------------------------------------ */
+
+  function failure(reason) {
+    const banner = $("#failure");
+    if (!banner) return;
+    banner.hidden = reason === null;
+    if (reason !== null) $("[data-reason]", banner).textContent = reason;
+  }
+
+  on("htmx:response:error", ({ detail: { ctx } }) => {
+    if (ctx.response.status === 422) return;
+    const reference = ctx.response.headers.get("X-Request-ID");
+    failure(`The server answered ${ctx.response.status}${reference ? `, reference ${reference}` : ""}.`);
+  });
+  on("htmx:error", ({ detail: { ctx } }) => ctx && failure("The server did not answer."));
+
+  /* --- Small things -------------------------------------------------------------------------- */
+
+  on("submit", ({ target }) => {
+    // The saved job is the one in the address bar.
+    const query = target.elements.namedItem("query");
+    if (query && query.matches("[data-query]") && location.pathname === "/" && location.search)
+      query.value = location.search.slice(1);
+    if (target.matches(".theme")) $("[name='next']", target).value = location.pathname + location.search;
+  });
+
+  on("click", async ({ target }) => {
+    const copy = target.closest("[data-copy]");
+    if (copy) {
+      const field = $(copy.dataset.copy);
+      field.select();
+      let copied = true;
+      try {
+        await navigator.clipboard.writeText(field.value);
+      } catch {
+        copied = document.execCommand("copy");
+      }
+      const status = $("[data-copied]");
+      if (status) status.textContent = copied ? "Copied" : "Press Ctrl+C to copy.";
+    }
+    if (target.closest("[data-print]")) window.print();
+    if (target.closest("[data-retry]")) $("#job")?.requestSubmit();
+    for (const menu of document.querySelectorAll(".menu[open]"))
+      if (!menu.contains(target)) menu.removeAttribute("open");
+  });
+
+  on("keydown", ({ key }) => {
+    const menu = key === "Escape" && $(".menu[open]");
+    if (menu) {
+      menu.removeAttribute("open");
+      $("summary", menu).focus();
+    }
+  });
+
+  const reveal = () => {
+    for (const button of document.querySelectorAll("[data-copy], [data-print]")) button.hidden = false;
+  };
+
+  /* --- The theme, without leaving the page ---------------------------------------------------- */
+
+  on("click", async (event) => {
+    const button = event.target.closest(".theme button");
+    if (!button) return;
+    event.preventDefault();
+    const theme = button.value;
+    document.documentElement.dataset.theme = theme;
+    tell("shardplan:theme");
+    $(`.theme button:not([value="${theme}"])`)?.focus();
+    const body = new URLSearchParams({ theme, next: "/favicon.ico" });
+    await fetch("/theme", { method: "POST", body, redirect: "manual" }).catch(() => {});
+  });
+
+  /* --- The model picker ------------------------------------------------------------------------ */
+
+  function combobox(box) {
+    const input = $("input", box);
+    const list = document.createElement("ul");
+    list.className = "listbox";
+    list.id = "model-options";
+    list.hidden = true;
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Models");
+    box.append(list);
+    input.removeAttribute("list");
+    for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id], ["aria-expanded", "false"]])
+      input.setAttribute(name, value);
+    let timer = 0;
+    let turn = 0;
+    let last = input.value;
+
+    const options = () => [...list.children];
+    const active = () => options().find((option) => option.getAttribute("aria-selected") === "true");
+    const activate = (option) => {
+      for (const other of options()) other.setAttribute("aria-selected", String(other === option));
+      if (option) {
+        input.setAttribute("aria-activedescendant", option.id);
+        option.scrollIntoView({ block: "nearest" });
+      } else input.removeAttribute("aria-activedescendant");
+    };
+    const show = (open) => {
+      list.hidden = !open;
+      input.setAttribute("aria-expanded", String(open));
+      if (!open) activate(null);
+    };
+    const choose = (option) => {
+      show(false);
+      if (option.dataset.href) {
+        location.href = option.dataset.href;
+        return;
+      }
+      input.value = last = option.dataset.value;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    const search = async () => {
+      const mine = ++turn;
+      const response = await fetch(`${box.dataset.combobox}?q=${encodeURIComponent(input.value)}`).catch(() => null);
+      if (!response || !response.ok || mine !== turn || document.activeElement !== input) return;
+      const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
+      list.replaceChildren(...parsed.querySelectorAll("li"));
+      show(true);
+    };
+    // Half a name is not a choice: the plan waits until one is made.
+    input.addEventListener("input", (event) => {
+      event.stopPropagation();
+      clearTimeout(timer);
+      timer = setTimeout(search, 150);
+    });
+    input.addEventListener("change", () => { last = input.value; show(false); });
+    input.addEventListener("keydown", (event) => {
+      const all = options();
+      const place = all.indexOf(active());
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        event.preventDefault();
+        if (list.hidden) { search(); return; }
+        const step = event.key === "ArrowDown" ? 1 : -1;
+        activate(all[(place + step + all.length + (place < 0 && step < 0 ? 1 : 0)) % all.length]);
+      } else if (event.key === "Enter" && !list.hidden && active()) {
+        event.preventDefault();
+        choose(active());
+      } else if (event.key === "Escape" && !list.hidden) {
+        event.preventDefault();
+        event.stopPropagation();
+        input.value = last;
+        show(false);
+      }
+    });
+    input.addEventListener("blur", () => { clearTimeout(timer); turn++; setTimeout(() => show(false), 120); });
+    list.addEventListener("mousedown", (event) => event.preventDefault());
+    list.addEventListener("click", (event) => {
+      const option = event.target.closest("[role='option']");
+      if (option) choose(option);
+    });
+  }
+
+  const ready = () => {
+    reveal();
+    for (const box of document.querySelectorAll("[data-combobox]"))
+      if (!$(".listbox", box)) combobox(box);
+  };
+  on("DOMContentLoaded", ready);
+  on("shardplan:answer", ready);
+})();

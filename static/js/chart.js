@@ -1,0 +1,118 @@
+/* Draws the chart's figure with Plotly, exactly over the server's bars. */
+(() => {
+  "use strict";
+
+  /** Positions come from the rows on screen, so the drawing fits every layout. */
+  function fitted(figure, chart, plot) {
+    const box = chart.getBoundingClientRect();
+    const bars = [...chart.querySelectorAll(".row-bar")].map((bar) => bar.getBoundingClientRect());
+    const first = bars[0];
+    const last = bars[bars.length - 1];
+    const centre = (bar) => bar.top + bar.height / 2 - first.top;
+    const height = last.bottom - first.top;
+    const y = (place) => {
+      const row = Math.round(place);
+      return centre(bars[row]) + (place - row) * 30 - 1;
+    };
+    plot.setAttribute("data-left", first.left - box.left);
+    plot.style.left = `${first.left - box.left}px`;
+    plot.style.top = `${first.top - box.top}px`;
+    plot.style.width = `${first.width}px`;
+    plot.style.height = `${height}px`;
+    const data = figure.data.map((trace) => ({
+      ...trace,
+      y: trace.y.map(y),
+      ...(trace.type === "bar" ? { width: 14 } : {}),
+    }));
+    const layout = {
+      ...figure.layout,
+      width: first.width,
+      height,
+      yaxis: { ...figure.layout.yaxis, range: [height, 0] },
+    };
+    return { data, layout };
+  }
+
+  /** Colours are read off the page, so both themes and forced changes hold. */
+  function coloured({ data, layout }, panel) {
+    const style = (selector, property) => getComputedStyle(panel.querySelector(selector))[property];
+    const token = (name) => {
+      const probe = document.createElement("i");
+      probe.style.color = `var(--${name})`;
+      panel.append(probe);
+      const colour = getComputedStyle(probe).color;
+      probe.remove();
+      return colour;
+    };
+    const text = token("text");
+    const surface = token("surface");
+    const font = getComputedStyle(document.body).fontFamily;
+    for (const trace of data) {
+      if (trace.type === "bar") {
+        const colour = style(`[data-group="${trace.meta}"]`, "backgroundColor");
+        trace.marker = { ...trace.marker, color: colour, line: { ...trace.marker.line, color: surface } };
+      } else {
+        trace.error_x = { ...trace.error_x, color: text };
+      }
+    }
+    const [over, capacity] = layout.shapes;
+    layout.shapes = [
+      { ...over, fillcolor: token("over") },
+      { ...capacity, line: { ...capacity.line, width: 6, color: surface }, layer: "between" },
+      { ...capacity, line: { ...capacity.line, color: token("capacity") } },
+    ];
+    layout.xaxis = { ...layout.xaxis, gridcolor: token("grid") };
+    layout.font = { family: font, size: 12, color: text };
+    layout.hoverlabel = {
+      bgcolor: token("capacity"),
+      bordercolor: token("capacity"),
+      font: { family: font, size: 12, color: surface },
+    };
+    return { data, layout };
+  }
+
+  let turn = 0;
+
+  async function draw() {
+    const panel = document.querySelector(".chart-panel");
+    const source = panel && panel.querySelector("[data-figure]");
+    if (!source || !document.getElementById("plotly")) return;
+    const mine = ++turn;
+    let Plotly;
+    try {
+      Plotly = await window.shardplan.start("plotly");
+    } catch {
+      return; // the server's bars stay
+    }
+    if (mine !== turn || !panel.isConnected) return;
+    const chart = panel.querySelector("[data-chart]");
+    const plot = panel.querySelector("[data-plot]");
+    const figure = JSON.parse(source.textContent);
+    if (!figure.data.some((trace) => trace.x.length)) return;
+    const { data, layout } = coloured(fitted(figure, chart, plot), panel);
+    await Plotly.react(plot, data, layout, { ...figure.config, responsive: false });
+    chart.classList.add("drawn");
+  }
+
+  let width = 0;
+  function watch() {
+    const chart = document.querySelector("[data-chart]");
+    if (!chart) return;
+    new ResizeObserver(([entry]) => {
+      const now = Math.round(entry.contentRect.width);
+      if (now !== width && chart.isConnected) {
+        width = now;
+        draw();
+      }
+    }).observe(chart);
+  }
+
+  const later = window.requestIdleCallback || ((run) => setTimeout(run, 50));
+  document.addEventListener("DOMContentLoaded", () => later(watch));
+  document.addEventListener("shardplan:answer", () => {
+    width = 0;
+    watch();
+  });
+  document.addEventListener("shardplan:theme", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+})();
