@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from app.api import v1 as api
+from app.api.v1.examples import response_examples
+from app.domain.version import ENGINE_VERSION
 from app.http.body_limit import BodyLimitMiddleware
 from app.http.cross_site import CrossSiteMiddleware
 from app.http.health import router as health_router
@@ -28,7 +30,6 @@ from app.storage.errors import SchemaTooNew, StorageUnavailable
 from app.web import router as web_router
 from app.web.errors import render_error
 
-VERSION = "1.0.0"
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
@@ -47,7 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(
         title="Shardplan",
-        version=VERSION,
+        version=ENGINE_VERSION,
         description="Predicts the GPU memory of distributed training and says whether a job fits.",
         lifespan=lifespan,
         # Their scripts are inline and from another host: our content security policy forbids both.
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(web_router)
     app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
     app.mount("/static", CachedStaticFiles(directory=STATIC_FOLDER), name="static")
-    install_openapi(app)
+    install_openapi(app, lambda: response_examples(services))
     install_error_handlers(app, render_error)
     # The last one added is the outermost.
     app.add_middleware(JsonBodyMiddleware, prefix=api.router.prefix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -33,18 +34,21 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def install_openapi(app: FastAPI) -> None:
-    """Replaces the framework's document, whose 422 is not what we answer."""
+def install_openapi(app: FastAPI, examples: Callable[[], Mapping[str, object]]) -> None:
+    """Replaces the framework's document, whose 422 is not what we answer.
+
+    `examples` gives answers by operation id; they are made when the document is first asked for.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, examples())
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, examples: Mapping[str, object]) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -61,6 +65,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             _add_problems(operation)
+            _add_example(operation, examples)
     return document
 
 
@@ -74,3 +79,10 @@ def _add_problems(operation: dict[str, Any]) -> None:
     responses.pop("422", None)
     for status, response in problems(*statuses).items():
         responses.setdefault(str(status), response)
+
+
+def _add_example(operation: dict[str, Any], examples: Mapping[str, object]) -> None:
+    example = examples.get(operation["operationId"])
+    for status, response in operation["responses"].items():
+        if example is not None and status.startswith("2"):
+            response["content"]["application/json"].setdefault("example", example)

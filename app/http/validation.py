@@ -34,8 +34,8 @@ _REMEDIES: dict[str, str] = {
     "string_type": "Use text",
     "string_too_short": "Use at least {min_length} characters",
     "string_too_long": "Use at most {max_length} characters",
-    "literal_error": "Use one of {expected}",
-    "enum": "Use one of {expected}",
+    "literal_error": "Use {expected}",
+    "enum": "Use {expected}",
     "greater_than": "Use a number above {gt}",
     "greater_than_equal": "Use a number that is at least {ge}",
     "less_than": "Use a number below {lt}",
@@ -69,9 +69,15 @@ def field_errors(
         if remedy not in known:
             known.append(remedy)
     return tuple(
-        FieldError(pointer, " or ".join([first, *(r[0].lower() + r[1:] for r in others)]) + ".")
+        FieldError(
+            pointer, _sentence(" or ".join([first, *(r[0].lower() + r[1:] for r in others)]))
+        )
         for pointer, (first, *others) in remedies.items()
     )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _real_path(loc: Sequence[int | str], body: object, kind: str) -> list[int | str]:

@@ -6,7 +6,15 @@ from dataclasses import fields
 from functools import cached_property
 
 from app.catalog import Catalog, CloudRate, GpuEntry, ModelEntry, Price
-from app.schemas.catalog import GpuDocument, Gpus, Model, Models, ModelWithConfig, PriceUsd, Published
+from app.schemas.catalog import (
+    GpuDocument,
+    Gpus,
+    Model,
+    Models,
+    ModelWithConfig,
+    PriceUsd,
+    Published,
+)
 from app.schemas.profiles import Parameters
 from app.services.errors import NotFound
 

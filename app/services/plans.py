@@ -132,23 +132,6 @@ class Plan:
         )
 
 
-def summary_of(plan: Plan) -> PlanSummary:
-    """A plan as lists show it."""
-    content = plan.row.content
-    return PlanSummary(
-        id=plan.id,
-        version=plan.version,
-        name=content.name,
-        verdict=_VERDICT.validate_python(content.verdict),
-        headline=content.headline,
-        engine_version=content.engine_version,
-        catalog_version=content.catalog_version,
-        created_at=plan.created_at,
-        updated_at=plan.updated_at,
-        job=plan.job(),
-    )
-
-
 class PlanService:
     """Create, list, read, replace and delete plans."""
 
@@ -169,17 +152,19 @@ class PlanService:
         """
 
         def prepare() -> Store:
-            content = self._computed(new)
-            now = self._clock()
-            plan = Plan(PlanRow(new_id("pl"), FIRST_VERSION, content, now, now))
+            plan = self.computed(new, new_id("pl"), self._clock())
 
             def store(repositories: Repositories) -> Created:
-                repositories.plans.add(plan.id, content, now)
+                repositories.plans.add(plan.id, plan.row.content, plan.created_at)
                 return Created(plan.id, plan.document())
 
             return store
 
         return self._creator.create(key, KIND, new, prepare)
+
+    def computed(self, new: NewPlan, plan_id: str, now: datetime) -> Plan:
+        """A plan as `create` would save it. Raises as `create`."""
+        return Plan(PlanRow(plan_id, FIRST_VERSION, self._computed(new), now, now))
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[PlanSummary]:
         """The newest plans, or those after a cursor."""

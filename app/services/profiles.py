@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -59,20 +60,25 @@ class ProfileService(ABC, Generic[New, Document]):
         """Saves a new profile, once per idempotency key."""
 
         def prepare() -> Store:
-            self._check(new)
-            now = self._clock()
-            row = ProfileRow(
-                new_id(self.id_prefix), FIRST_VERSION, new.name, self._definition(new), now, now
-            )
-            document = self._document_type.dump_json(self.show(row)).decode()
+            row = self.checked(new, new_id(self.id_prefix), self._clock())
+            document = self.text(row)
 
             def store(repositories: Repositories) -> Created:
-                self._repository(repositories).add(row.id, row.name, row.definition, now)
+                self._repository(repositories).add(row.id, row.name, row.definition, row.created_at)
                 return Created(row.id, document)
 
             return store
 
         return self._creator.create(key, self.kind, new, prepare)
+
+    def checked(self, new: New, profile_id: str, now: datetime) -> ProfileRow:
+        """A profile as `create` would save it; raises InvalidInput for what no job could use."""
+        self._check(new)
+        return ProfileRow(profile_id, FIRST_VERSION, new.name, self._definition(new), now, now)
+
+    def text(self, row: ProfileRow) -> str:
+        """The profile's document as JSON text."""
+        return self._document_type.dump_json(self.show(row)).decode()
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[Document]:
         """The newest profiles, or those after a cursor."""

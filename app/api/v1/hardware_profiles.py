@@ -11,7 +11,7 @@ from app.http.openapi import problems
 from app.schemas.pages import Page
 from app.schemas.profiles import HardwareProfile, NewHardwareProfile
 
-router = APIRouter(prefix="/hardware-profiles", tags=["profiles"])
+router = APIRouter(prefix="/hardware-profiles", tags=["profiles"], responses=problems(503))
 
 
 @router.get("", summary="List the saved machines, newest first")

@@ -13,7 +13,7 @@ from app.schemas.plans import NewPlan, PlanDocument, PlanSummary
 from app.services.plans import Plan
 from app.services.pointers import moved_pointers
 
-router = APIRouter(prefix="/plans", tags=["plans"])
+router = APIRouter(prefix="/plans", tags=["plans"], responses=problems(503))
 
 _IN_REQUEST = {"": "/request"}
 

@@ -10,7 +10,7 @@ from app.http.dependencies import IdempotencyKeyDep, ServicesDep
 from app.http.openapi import problems
 from app.schemas.plans import CreatedShare, NewShare, Share, SharedPlanDocument
 
-router = APIRouter(tags=["shares"])
+router = APIRouter(tags=["shares"], responses=problems(503))
 
 _DEFAULT_SHARE = NewShare()
 

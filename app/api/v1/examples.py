@@ -1,0 +1,105 @@
+"""Answers for the OpenAPI document, computed by the product itself: they cannot be out of date."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from app.schemas.plans import NewPlan, PlanSummary, Share
+from app.schemas.profiles import NewHardwareProfile, NewModelProfile
+from app.services.container import Services
+from app.services.listings import framework_list, strategy_list
+from app.services.shares import SharedPlan
+
+_NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+_ENDS = _NOW + timedelta(days=90)
+_PLAN = NewPlan.model_validate(
+    {
+        "name": "Llama 70B on four RTX PRO 6000",
+        "request": {
+            "model": {"id": "meta-llama/Llama-3.1-70B"},
+            "hardware": {"gpu": "rtxpro6000-ws", "gpus_per_node": 4, "host_memory_gib": 1536},
+            "strategies": ["zero3_offload"],
+        },
+        "preferences": {"offload": "cpu"},
+    }
+)
+_TOKEN = "Zr8mQ1x0bV5cT7uK3nYpWd2eHs9aLfGj"  # noqa: S105 - opens nothing
+
+
+def response_examples(services: Services) -> dict[str, Any]:
+    """An answer for each operation that has one, by operation id."""
+    return (
+        _catalogue_examples(services)
+        | _profile_examples(services)
+        | _plan_examples(services)
+        | {
+            "get_health": {"status": "ok"},
+            "get_readiness": {
+                "status": "ready",
+                "database": "sqlite",
+                "database_version": "3.51.3",
+                "schema_revision": "0001",
+                "catalog_version": services.catalog.version,
+            },
+        }
+    )
+
+
+def _catalogue_examples(services: Services) -> dict[str, Any]:
+    version = services.catalog.version
+    model = to_jsonable_python(services.catalog_documents.model("meta-llama/Llama-3.1-70B"))
+    gpu = to_jsonable_python(services.catalog_documents.gpu("rtxpro6000-ws"))
+    listed_model = {name: value for name, value in model.items() if name != "config"}
+    return {
+        "list_models": {"catalog_version": version, "items": [listed_model]},
+        "get_model": model,
+        "list_gpus": {"catalog_version": version, "items": [gpu]},
+        "get_gpu": gpu,
+        "list_strategies": {"items": to_jsonable_python(strategy_list().items[:1])},
+        "list_frameworks": {"items": to_jsonable_python(framework_list().items[:1])},
+    }
+
+
+def _profile_examples(services: Services) -> dict[str, Any]:
+    new_model = NewModelProfile(name="Our 70B", base="meta-llama/Llama-3.1-70B")
+    new_machine = NewHardwareProfile(name="Quad workstation", gpu="rtxpro6000-ws", gpus_per_node=4)
+    models, machines = services.model_profiles, services.hardware_profiles
+    examples = {}
+    for kind, text in (
+        ("model", models.text(models.checked(new_model, "mp_4c1f09a8d27be635", _NOW))),
+        ("hardware", machines.text(machines.checked(new_machine, "hw_90b3e7d1f5a2c846", _NOW))),
+    ):
+        profile = json.loads(text)
+        examples[f"list_{kind}_profiles"] = _page(profile)
+        for verb in ("create", "get", "replace"):
+            examples[f"{verb}_{kind}_profile"] = profile
+    return examples
+
+
+def _plan_examples(services: Services) -> dict[str, Any]:
+    plan = services.plans.computed(_PLAN, "pl_6f1c2a9be0d34c57", _NOW)
+    document = json.loads(plan.document())
+    share = to_jsonable_python(Share("sh_5d3a91c07be2f648", _NOW, _ENDS, None, None))
+    return {
+        "create_estimate": document["result"]["estimate"],
+        "list_plans": _page({name: document[name] for name in PlanSummary.__slots__}),
+        "create_plan": document,
+        "get_plan": document,
+        "replace_plan": document,
+        "list_shares": {"items": [share]},
+        "create_share": {
+            "id": share["id"],
+            "token": _TOKEN,
+            "url": f"https://shardplan.example/s/{_TOKEN}",
+            "expires_at": share["expires_at"],
+        },
+        "open_share": json.loads(SharedPlan(plan, _ENDS).document()),
+    }
+
+
+def _page(item: Any) -> dict[str, Any]:
+    return {"items": [item], "next_cursor": None}
