@@ -151,14 +151,13 @@ def layer_types(
     every: int | None = None,
     *,
     local: str = SLIDING,
-    key: str = "layer_types",
 ) -> tuple[str, ...]:
     """What each layer attends to; absent: every `every`-th sees all, the others are `local`."""
 
     def default(index: int) -> str:
         return FULL if every is None or (index + 1) % every == 0 else local
 
-    return c.names(key, count, {FULL, SLIDING, CHUNKED, "linear_attention"}, default)
+    return c.names("layer_types", count, {FULL, SLIDING, CHUNKED, "linear_attention"}, default)
 
 
 def window(c: Config, kind: str, default: int | None = None) -> int | None:

@@ -13,11 +13,7 @@ Builder = Callable[[Config], ModelSpec]
 
 @dataclass(frozen=True)
 class Family:
-    """What a `model_type` stands for: its name on menus and the function that reads its config.
-
-    `nested` is the model type of the text model where the config holds a multimodal model, of
-    which only the text model is planned.
-    """
+    """What a `model_type` stands for: its name on menus and the function that reads its config."""
 
     model_type: str
     name: str
@@ -25,6 +21,7 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {}
+# Multimodal model types, of which the text model is planned, and that text model's own type.
 NESTED: dict[str, str] = {
     "llama4": "llama4_text",
     "gemma3": "gemma3_text",

@@ -216,5 +216,4 @@ def cohere(c: Config) -> ModelSpec:
         tied=True,
         norm="layernorm_nobias",
         parallel_residual=True,
-        logit_softcap=False,
     )

@@ -159,7 +159,6 @@ def glm4_moe(c: Config) -> ModelSpec:
     """Glm4MoeForCausalLM: the first layers dense, then routed and shared experts."""
     mixer = attention(
         c,
-        head_dim=None,
         kv_heads=8,
         rotary=0.5,
         qkv_bias=c.flag("attention_bias", False),
@@ -214,12 +213,7 @@ def llama4(c: Config) -> ModelSpec:
             sliding_window=None if kind[0] == FULL else chunk,
         )
         mlp: MLP = moe if kind[1] else dense(c, "intermediate_size_mlp", module="feed_forward")
-        return Layer(
-            hidden_size(c),
-            mixer,
-            mlp,
-            modules=("mixer", "mlp", "input_layernorm", "post_attention_layernorm"),
-        )
+        return Layer(hidden_size(c), mixer, mlp)
 
     return decoder(c, stack(zip(kinds, (i in routed for i in range(count)), strict=True), layer))
 
