@@ -88,20 +88,19 @@ def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: boo
 
 def _norms(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
     layer, stream = kind.layer, kernels.stream
-    if not layer.norms:
-        return
-    if layer.norm == "rmsnorm" and multiplies_norms_in_fp32(spec):
-        yield Ingredient(act.gemma_norms, {"k": layer.norms, "h": layer.hidden_size})
-    elif layer.norm == "rmsnorm":
-        kept = stream.residual if kernels.method == "full" else 0
-        yield Ingredient(
-            act.rms_norms, {"k": layer.norms, "h": layer.hidden_size, "s": kept}
-        )
-    else:
-        inputs = 1 if spec.parallel_residual else layer.norms
-        yield Ingredient(
-            act.layer_norms, {"k": inputs, "h": layer.hidden_size, "s": stream.residual}
-        )
+    inputs = 1 if spec.parallel_residual and layer.norm != "rmsnorm" else layer.norms
+    before_mlp = inputs // 2 if layer.mlp is not None else 0
+    for count, in_mlp in ((inputs - before_mlp, False), (before_mlp, True)):
+        if not count:
+            continue
+        symbols = {"k": count, "h": layer.hidden_size}
+        if layer.norm != "rmsnorm":
+            yield Ingredient(act.layer_norms, {**symbols, "s": stream.residual}, in_mlp=in_mlp)
+        elif multiplies_norms_in_fp32(spec):
+            yield Ingredient(act.gemma_norms, symbols, in_mlp=in_mlp)
+        else:
+            kept = stream.residual if kernels.method == "full" else 0
+            yield Ingredient(act.rms_norms, {**symbols, "s": kept}, in_mlp=in_mlp)
 
 
 def multiplies_norms_in_fp32(spec: ModelSpec) -> bool:
@@ -111,15 +110,17 @@ def multiplies_norms_in_fp32(spec: ModelSpec) -> bool:
 
 def _projection_inputs(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
     layer, stream = kind.layer, kernels.stream
-    blocks = (layer.mixer is not None) + (layer.mlp is not None)
     if kernels.method == "full" and stream.autocast:
-        copies = _consumers(kind)
+        mixer, mlp = _consumers(kind)
     elif kernels.method == "full" or not _casts_adapter_inputs(kernels):
-        copies = blocks
+        mixer, mlp = int(layer.mixer is not None), int(layer.mlp is not None)
     else:
         return
     size = stream.residual if kernels.method == "qlora" else stream.compute
-    yield Ingredient(act.projection_inputs, {"k": copies, "h": layer.hidden_size, "c": size})
+    symbols = {"h": layer.hidden_size, "c": size}
+    for copies, in_mlp in ((mixer, False), (mlp, True)):
+        if copies:
+            yield Ingredient(act.projection_inputs, {"k": copies, **symbols}, in_mlp=in_mlp)
 
 
 def _casts_adapter_inputs(kernels: Kernels) -> bool:
@@ -129,17 +130,20 @@ def _casts_adapter_inputs(kernels: Kernels) -> bool:
     return kernels.adapter_bytes != kernels.stream.residual
 
 
-def _consumers(kind: LayerKind) -> int:
-    """How many linears read a normalised residual stream: under autocast each has its own cast."""
+def _consumers(kind: LayerKind) -> tuple[int, int]:
+    """How many linears of the mixer and of the MLP read the normalised residual stream.
+
+    Under autocast each has a cast of its own.
+    """
     mixer, mlp = kind.layer.mixer, kind.layer.mlp
-    count = 0
+    in_mixer = in_mlp = 0
     if mixer is not None:
-        count += 1 if isinstance(mixer, Attention) and mixer.fused_qkv else 3
+        in_mixer = 1 if isinstance(mixer, Attention) and mixer.fused_qkv else 3
     if isinstance(mlp, DenseMLP):
-        count += 2 if mlp.gated and not mlp.fused_gate_up else 1
+        in_mlp = 2 if mlp.gated and not mlp.fused_gate_up else 1
     elif mlp is not None:
-        count += 2
-    return count
+        in_mlp = 2
+    return in_mixer, in_mlp
 
 
 def _mixer(kind: LayerKind, kernels: Kernels, masked: bool) -> Iterable[Ingredient]:

@@ -183,8 +183,13 @@ def _trained_tensors(
 
 
 def _stops(order: list[int], records: tuple[LayerKind, ...]) -> tuple[Stop, ...]:
-    """The first and the last layer of each kind: memory in between is linear in the position."""
-    positions = set()
+    """Where backward can peak: memory between these layers is linear in the position.
+
+    The first and the last layer of each kind; and beside the model's ends the layers next to them,
+    since the last has no reduction behind it and the first nothing to prefetch.
+    """
+    count = len(order)
+    positions = {0, min(1, count - 1), max(count - 2, 0), count - 1}
     for kind in range(len(records)):
         first = order.index(kind)
         last = len(order) - 1 - order[::-1].index(kind)

@@ -66,6 +66,7 @@ class StepActivations:
                 h=self._hidden,
                 d=attention.head_dim if attention else 0,
                 s=self.stream.residual,
+                c=self.stream.compute,
             )
         ]
         if self.attention == "eager":
@@ -85,6 +86,13 @@ class StepActivations:
             for kind, count in zip(self.quantities.kinds, up_to, strict=True)
             if count
             for ingredient in self.recipe(kind)
+        )
+
+    @cached_property
+    def layer_input(self) -> Term:
+        """The residual stream between two layers."""
+        return act.layer_checkpoints(
+            n=1, t=self.tokens, h=self._hidden, s=self.stream.residual
         )
 
     @cached_property
@@ -140,7 +148,8 @@ class StepActivations:
         if self.attention == "eager":
             return act.score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence)
         kv = attention.kv_heads * attention.head_dim
-        return act.attention_gradients(t=self.tokens, h=h, s=s, q=q, kv=kv, c=c)
+        per_head = 2 if kv < q else 0
+        return act.attention_gradients(t=self.tokens, h=h, s=s, q=q, kv=kv, c=c, r=per_head)
 
     @cached_property
     def loss_forward(self) -> tuple[Term, ...]:
@@ -148,7 +157,10 @@ class StepActivations:
         if self.fused_loss:
             return self._fused
         logits = FP32 if self.stream.id == "full" else BF16 + FP32
-        return (loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits),)
+        terms = (loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits),)
+        if self.stream.id == "autocast":
+            return (*terms, act.final_norm_output(t=self.tokens, h=self._hidden))
+        return terms
 
     @cached_property
     def loss_backward(self) -> tuple[Term, ...]:

@@ -134,15 +134,15 @@ def masked_attention(n: Integer, t: Integer, q: int, H: int, c: int) -> Integer:
 @formula(
     label="Attention in fp32 by the math kernel",
     group="activations",
-    equation="n × t × (H × S × 4 + 6 × q × 4)",
-    source="_scaled_dot_product_attention_math: softmax output; scaled q and k, repeated k and v",
+    equation="n × t × (H × S × 4 + 4 × q × 4)",
+    source="_scaled_dot_product_attention_math: softmax output; q, repeated k and v, output",
     url=_SDPA,
     per_sample=True,
     kind="assumed",
 )
 def math_attention(n: Integer, t: Integer, S: Integer, q: int, H: int) -> Integer:
     """fp32 inputs rule the flash kernel out: the probabilities are kept whole."""
-    return n * t * (H * S * 4 + 6 * q * 4)
+    return n * t * (H * S * 4 + 4 * q * 4)
 
 
 @formula(
@@ -298,14 +298,27 @@ def layer_checkpoints(n: Integer, t: Integer, h: int, s: int) -> Integer:
 @formula(
     label="Final norm, rotary tables and token ids",
     group="activations",
-    equation="t × (h × (4 + 2 × s) + 2 × d × s + 24)",
-    source="LlamaModel.forward: final norm input, normalised value and output; cos and sin; ids",
+    equation="t × (h × (4 + s + c) + 2 × d × s + 24)",
+    source="LlamaModel.forward: final norm input, normalised value, head's input; cos, sin; ids",
     url=_LLAMA,
     per_sample=True,
 )
-def outside_layers(t: Integer, h: int, d: int, s: int) -> Integer:
-    """Activations outside the decoder layers: the final norm's and the rotary tables."""
-    return t * (h * (4 + 2 * s) + 2 * d * s + 24)
+def outside_layers(t: Integer, h: int, d: int, s: int, c: int) -> Integer:
+    """Activations outside the decoder layers: the final norm's, the head's and rotary tables."""
+    return t * (h * (4 + s + c) + 2 * d * s + 24)
+
+
+@formula(
+    label="Output of the final norm",
+    group="activations",
+    equation="t × h × 4",
+    source="autocast casts the head's input: the fp32 output lives until the model returns",
+    url=_AUTOCAST,
+    per_sample=True,
+)
+def final_norm_output(t: Integer, h: int) -> Integer:
+    """Under autocast the final norm's fp32 output is alive beside its 16-bit cast at the loss."""
+    return t * h * 4
 
 
 @formula(
@@ -324,14 +337,19 @@ def layer_gradients(t: Integer, h: int, s: int, i: int, c: int) -> Integer:
 @formula(
     label="Gradients inside attention",
     group="activations",
-    equation="t × (h × s + c × (3 × q + 4 × kv) + 4 × q)",
-    source="_scaled_dot_product_flash_attention_backward: dq, its fp32 accumulator, dk, dv per head",
+    equation="t × (h × s + c × ((2 + r) × q + 2 × kv) + 4 × q)",
+    source="flash attention backward: dout, dq, its fp32 accumulator, dk, dv and those per head",
     url=_SDPA,
     per_sample=True,
 )
-def attention_gradients(t: Integer, h: int, s: int, q: int, kv: int, c: int) -> Integer:
-    """The flash kernel's outputs and accumulators beside the incoming gradient."""
-    return t * (h * s + c * (3 * q + 4 * kv) + 4 * q)
+def attention_gradients(
+    t: Integer, h: int, s: int, q: int, kv: int, c: int, r: int
+) -> Integer:
+    """The flash kernel's outputs and accumulators beside the incoming gradient.
+
+    r is 2 where keys are shared by several query heads (dk and dv exist per query head first), else 0.
+    """
+    return t * (h * s + c * ((2 + r) * q + 2 * kv) + 4 * q)
 
 
 @formula(

@@ -177,6 +177,18 @@ def partition_gradients(G: Integer, B: int) -> Integer:
 
 
 @formula(
+    label="Gradients larger than the bucket",
+    group="gradients",
+    equation="m × B",
+    source="reduce_ipg_grads, stage 1: only copies inside the bucket are freed with it",
+    url=_STAGE12,
+)
+def bypassing_gradients(m: Integer, B: int) -> Integer:
+    """Whole gradients that do not fit the bucket; stage 1 keeps them until the step."""
+    return m * B
+
+
+@formula(
     label="Flattened bucket",
     group="buffers",
     equation="m × B",

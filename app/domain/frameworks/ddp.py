@@ -59,13 +59,14 @@ def timeline(
     gradients = states.gradients(T=q.trained, B=gradient_size, N=1)
     accumulating = training.gradient_accumulation_steps > 1
     waiting = (gradients,) if accumulating else ()
-    casts = _autocast_casts(job, q, step)
+    cached = _autocast_casts(job, q, step, in_forward=True)
+    casts = _autocast_casts(job, q, step, in_forward=False)
 
     moments = [
         Moment("setup", "model wrapped", setup),
         Moment("resident", "between steps", resident),
         Moment(
-            "forward", "loss", (*resident, *waiting, *casts, *step.all_kept, *step.loss_forward)
+            "forward", "loss", (*resident, *waiting, *cached, *step.all_kept, *step.loss_forward)
         ),
         Moment(
             "backward", "loss", (*resident, *waiting, *casts, *step.all_kept, *step.loss_backward)
@@ -103,14 +104,17 @@ def timeline(
     return Timeline(moments, 0, 0, 0 if training.activation_checkpointing else race, [])
 
 
-def _autocast_casts(job: Job, q: ModelQuantities, step: StepActivations) -> tuple[Term, ...]:
+def _autocast_casts(
+    job: Job, q: ModelQuantities, step: StepActivations, *, in_forward: bool
+) -> tuple[Term, ...]:
+    """The cache holds every cast until autocast's context is left; autograd those that it saved."""
     if not step.stream.autocast:
         return ()
     if job.training.method == "qlora":
         return (buffers.autocast_weights(x=q.embedding),)
     if job.training.method == "lora":
         return (buffers.autocast_weights(x=q.adapters),)
-    layers = 0 if step.checkpointing else q.linear
+    layers = q.linear if in_forward or not step.checkpointing else 0
     return (buffers.autocast_weights(x=layers + q.embedding),)
 
 

@@ -73,6 +73,7 @@ class _Fsdp2:
         moments = [
             Moment("setup", "model sharded", setup),
             Moment("resident", "between steps", resident),
+            self._first_gather(resident),
             self._forward(resident),
             self._loss_backward(resident),
             *self._layers(resident),
@@ -103,17 +104,40 @@ class _Fsdp2:
             parameters = parameters // 2
         return buffers.gathered_layers(k=copies, w=parameters, a=self.gathered)
 
-    def _held_layers(self) -> Term:
-        """What stays gathered at the loss: the last layer, or all of them."""
+    def _held_layers(self) -> tuple[Term, ...]:
+        """Gathered at the loss: the last all-gather's output, and all layers where they are kept."""
+        last = self._layer(1, self.q.last_layer)
         if self.strategy.regathers:
-            return self._layer(1, self.q.last_layer)
+            return (last,)
+        return (last, *self._kept_layers())
+
+    def _kept_layers(self) -> tuple[Term, ...]:
+        """Every layer, where none is freed between forward and backward."""
+        if self.strategy.regathers:
+            return ()
         layers = sum(kind.count * kind.parameters for kind in self.q.kinds)
-        return buffers.gathered_model(P=layers, a=self.gathered)
+        return (buffers.gathered_model(P=layers, a=self.gathered),)
 
     def _accumulated(self) -> tuple[Term, ...]:
         if not (self.accumulating and self.on_gpu):
             return ()
         return (states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks),)
+
+    def _first_gather(self, resident: tuple[Term, ...]) -> Moment:
+        """The first layer is gathered while the root's all-gather output is still held."""
+        first = self.q.kinds[self.q.stops[-1].kind].parameters
+        return Moment(
+            "forward",
+            "first layer gathered",
+            (
+                *resident,
+                *self._accumulated(),
+                self._root,
+                self._root,
+                self._layer(2, first),
+                self.step.layer_input,
+            ),
+        )
 
     def _forward(self, resident: tuple[Term, ...]) -> Moment:
         step = self.step
@@ -124,7 +148,7 @@ class _Fsdp2:
                 *resident,
                 *self._accumulated(),
                 self._root,
-                self._held_layers(),
+                *self._held_layers(),
                 *step.all_kept,
                 *step.loss_forward,
             ),
@@ -139,7 +163,7 @@ class _Fsdp2:
                 *resident,
                 *self._accumulated(),
                 self._root,
-                self._held_layers(),
+                *(self._held_layers() if self.strategy.regathers else self._kept_layers()),
                 *step.all_kept,
                 *step.loss_backward,
             ),
@@ -180,6 +204,18 @@ class _Fsdp2:
             buffers.all_gather_input(w=kind.parameters, a=self.gathered, N=self.ranks),
         )
 
+    def _gathered_after(self, stop: Stop) -> tuple[Term, ...]:
+        kind = self.q.kinds[stop.kind]
+        if not self.strategy.regathers:
+            behind = sum(k.parameters * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
+            return (buffers.gathered_model(P=behind - kind.parameters, a=self.gathered),)
+        if stop.is_first_of_model:
+            return ()
+        return (
+            self._layer(1, kind.parameters),
+            buffers.all_gather_input(w=kind.parameters, a=self.gathered, N=self.ranks),
+        )
+
     def _pending(self, stop: Stop) -> tuple[Term, ...]:
         """The reduce-scatter input of the layer behind this one."""
         if not stop.trained_after:
@@ -204,16 +240,21 @@ class _Fsdp2:
         return moments
 
     def _reduction(self, stop: Stop, base: tuple[Term, ...]) -> list[Moment]:
-        """A layer's gradients beside the flat buffer that they are copied to."""
-        trained = self.q.kinds[stop.kind].trained
+        """A layer's gradients beside the flat buffer that they are copied to.
+
+        The layer's own parameters are freed before; the next one's are prefetched.
+        """
+        kind = self.q.kinds[stop.kind]
+        trained = kind.trained
         behind = self.step.inside(stop)[-1].terms
+        gathered = self._gathered_after(stop)
         return [
             Moment(
                 "backward",
                 f"layer {stop.position}, reduction",
                 (
                     *base,
-                    *self._gathered_in_layer(stop),
+                    *gathered,
                     buffers.layer_weight_gradients(w=trained, B=self.gathered),
                     buffers.reduce_scatter_input(w=trained, b=self.reduction),
                     *behind,

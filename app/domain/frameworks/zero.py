@@ -65,6 +65,47 @@ def first_partition(q: ModelQuantities, ranks: int) -> Partition:
     return Partition(whole, largest_slice, count == 1)
 
 
+class Bucketing(NamedTuple):
+    """How backward's gradients meet the reduction bucket, in elements.
+
+    A gradient larger than the bucket is reduced on its own and never copied into it.
+    `bypassing`: those gradients of one layer of each kind; `owned_before_embedding`: whether a
+    parameter of rank 0's partition is reduced before the embedding's gradient exists.
+    """
+
+    bypassing: tuple[int, ...]
+    owned_before_embedding: bool
+
+
+@lru_cache(maxsize=1024)
+def bucketing(q: ModelQuantities, ranks: int, bucket: int) -> Bucketing:
+    """Replay the order in which gradients arrive: the reverse of registration.
+
+    Source: stage_1_and_2.py, reduce_independent_p_g_buckets_and_remove_grads.
+    """
+    bypassing = tuple(
+        sum(t.numel for t in kind.layer.tensors if t.numel > bucket) if q.root_trained else 0
+        for kind in q.kinds
+    )
+    share = int(ceil_div(q.trained, ranks))
+    end = q.trained
+    filled = 0
+    owned_in_bucket = False
+    for numel in reversed(q.trained_tensors[1:]):
+        start = end - numel
+        owned = start < share
+        if numel > bucket or filled + numel > bucket:
+            if owned_in_bucket or (owned and numel > bucket):
+                return Bucketing(bypassing, owned_before_embedding=True)
+            filled, owned_in_bucket = 0, False
+        if numel <= bucket:
+            filled += numel
+            owned_in_bucket = owned_in_bucket or owned
+        end = start
+    flushed_by_embedding = q.trained_tensors[0] > bucket
+    return Bucketing(bypassing, owned_in_bucket and flushed_by_embedding)
+
+
 @lru_cache(maxsize=1024)
 def largest_sub_group(q: ModelQuantities, ranks: int, limit: int) -> int:
     """Elements of stage 3's largest optimizer sub-group: closed by the parameter that fills it."""

@@ -40,6 +40,7 @@ class _Zero12:
         self.sharded_gradients = strategy.shard_gradients != "none"
         self.accumulating = training.gradient_accumulation_steps > 1
         self.bucket = job.options.deepspeed.reduce_bucket_size
+        self.bucketing = zero.bucketing(q, self.ranks, self.bucket)
         self.bucket_count = 2 if zero.overlaps_communication(job, 2) else 1
 
     def timeline(self) -> Timeline:
@@ -58,7 +59,7 @@ class _Zero12:
         ]
         for stop in q.stops:
             moments += self._layer(resident, stop)
-        moments.append(self._end(resident))
+        moments += self._end(resident)
         moments += self._step(resident)
         return Timeline(moments, self._host_bytes(), 0, 0, [])
 
@@ -100,6 +101,15 @@ class _Zero12:
             return (self._ipg(), *self._partition_gradients())
         return (self._ipg(),)
 
+    def _unreduced(self, layers: tuple[int, ...]) -> tuple[Term, ...]:
+        """Stage 1 keeps gradients that bypass the bucket until backward ends; stage 2 frees them."""
+        if self.accumulating or self.sharded_gradients or not self.on_gpu:
+            return ()
+        size = sum(
+            count * own for count, own in zip(layers, self.bucketing.bypassing, strict=True)
+        )
+        return (buffers.bypassing_gradients(m=size, B=self.size),)
+
     def _layer(self, resident: tuple[Term, ...], stop: Stop) -> list[Moment]:
         kind = self.q.kinds[stop.kind]
         owned = self.ranks == 1 or stop.is_first_of_model
@@ -116,6 +126,11 @@ class _Zero12:
                     (
                         *resident,
                         *self._in_backward(owned=owned and inside.label == "end"),
+                        *self._unreduced(
+                            tuple(
+                                k.count - n for k, n in zip(self.q.kinds, stop.up_to, strict=True)
+                            )
+                        ),
                         *head,
                         buffers.layer_weight_gradients(
                             w=0 if inside.label == "end" else finished, B=self.size
@@ -126,23 +141,35 @@ class _Zero12:
             )
         return moments
 
-    def _end(self, resident: tuple[Term, ...]) -> Moment:
+    def _end(self, resident: tuple[Term, ...]) -> list[Moment]:
+        """The embedding's gradient is made (a tied head's is added to it), then reduced."""
         q = self.q
-        last: tuple[Term, ...] = ()
-        if self.full:
-            last = (
-                states.embedding_gradient(k=3 if q.tied else 1, E=q.embedding, B=self.size),
+        if not self.full:
+            owned = self._in_backward(owned=True)
+            return [Moment("backward", "last reduction", (*resident, *owned))]
+        unreduced = self._unreduced(tuple(kind.count for kind in q.kinds))
+        made = states.embedding_gradient(k=3 if q.tied else 1, E=q.embedding, B=self.size)
+        early = self.bucketing.owned_before_embedding
+        moments = [
+            Moment(
+                "backward",
+                "embedding",
+                (*resident, *self._in_backward(owned=early), *unreduced, made),
             )
-            if not self.on_gpu:
-                last = (
-                    states.embedding_gradient(k=1, E=q.embedding, B=self.size),
-                    buffers.norm_copy(m=q.embedding),
-                )
-        return Moment(
-            "backward",
-            "embedding",
-            (*resident, *self._in_backward(owned=not self.partition.single), *last),
+        ]
+        bypasses = q.embedding > self.bucket
+        one = states.embedding_gradient(k=1, E=q.embedding, B=self.size)
+        reduced = (one,) if bypasses else ()
+        if not self.on_gpu:
+            reduced = (*reduced, buffers.norm_copy(m=q.embedding))
+        moments.append(
+            Moment(
+                "backward",
+                "embedding reduced",
+                (*resident, *self._in_backward(owned=True), *unreduced, *reduced),
+            )
         )
+        return moments
 
     def _step(self, resident: tuple[Term, ...]) -> list[Moment]:
         if not self.on_gpu:
