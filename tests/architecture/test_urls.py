@@ -1,0 +1,87 @@
+"""The addresses of the product: a new one, a lost one and a renamed one are each seen here first."""
+
+from __future__ import annotations
+
+from fastapi.routing import iter_route_contexts
+
+from app.main import create_app
+from app.settings import Settings
+
+SERVER = """
+GET /favicon.ico
+GET /healthz
+GET /openapi.json
+GET /readyz
+GET /vendor/plotly.min.js
+"""
+
+PAGES = """
+GET /
+GET /gpus
+POST /gpus
+POST /gpus/{profile_id}/delete
+GET /models
+POST /models
+GET /models/options
+POST /models/{profile_id}/delete
+GET /plans
+POST /plans
+GET /plans/{plan_id}
+POST /plans/{plan_id}/delete
+POST /plans/{plan_id}/shares
+POST /plans/{plan_id}/shares/{share_id}/revoke
+GET /s/{token}
+POST /theme
+"""
+
+API = """
+POST /api/v1/estimates
+GET /api/v1/frameworks
+GET /api/v1/gpus
+GET /api/v1/gpus/{gpu_id}
+GET /api/v1/hardware-profiles
+POST /api/v1/hardware-profiles
+DELETE /api/v1/hardware-profiles/{profile_id}
+GET /api/v1/hardware-profiles/{profile_id}
+PUT /api/v1/hardware-profiles/{profile_id}
+GET /api/v1/model-profiles
+POST /api/v1/model-profiles
+DELETE /api/v1/model-profiles/{profile_id}
+GET /api/v1/model-profiles/{profile_id}
+PUT /api/v1/model-profiles/{profile_id}
+GET /api/v1/models
+GET /api/v1/models/{model_id:path}
+GET /api/v1/plans
+POST /api/v1/plans
+DELETE /api/v1/plans/{plan_id}
+GET /api/v1/plans/{plan_id}
+PUT /api/v1/plans/{plan_id}
+GET /api/v1/plans/{plan_id}/shares
+POST /api/v1/plans/{plan_id}/shares
+DELETE /api/v1/plans/{plan_id}/shares/{share_id}
+GET /api/v1/shares/{token}
+GET /api/v1/strategies
+"""
+
+
+def served() -> set[str]:
+    """`METHOD /path` of everything but the mounted static files."""
+    app = create_app(Settings())
+    return {
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+
+
+def test_the_product_serves_exactly_these_addresses() -> None:
+    listed = (SERVER + PAGES + API).split("\n")
+    assert served() == {line for line in listed if line}
+
+
+def test_the_published_document_describes_the_api_and_not_the_pages() -> None:
+    document = create_app(Settings()).openapi()["paths"]
+    described = {f"{method.upper()} {path}" for path, ways in document.items() for method in ways}
+    plain = {line.replace(":path}", "}") for line in API.split("\n") if line}
+    assert described == plain | {"GET /healthz", "GET /readyz"}
