@@ -1,4 +1,4 @@
-"""The addresses of the product: a new one, a lost one and a renamed one are each seen here first."""
+"""The addresses of the product: a new, a lost and a renamed one are each seen here first."""
 
 from __future__ import annotations
 
