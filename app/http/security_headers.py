@@ -39,7 +39,7 @@ _HEADERS = {
 
 
 class SecurityHeadersMiddleware:
-    """Adds the headers; an answer that sets its own `Cache-Control` keeps it."""
+    """Adds the headers; an answer that sets one itself, to be stricter, keeps its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -53,7 +53,7 @@ class SecurityHeadersMiddleware:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-cache")
             await send(message)
 

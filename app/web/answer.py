@@ -24,7 +24,7 @@ _PHASE_WORDS = {
 }
 MAX_FIXES = 3
 FEW_RUNS = 3
-_AMOUNT = re.compile(r"^(\$?[\d,.]+(?:–[\d,.]+)?(?: ?(?:k|M|GiB|%))?)\s+(.+)$")
+_AMOUNT = re.compile(r"^(\$?[\d,.]*\d(?:–[\d,.]*\d)?(?: ?(?:k|M|GiB|%))?),?\s+(.+)$")
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class PhaseRow:
     cells: tuple[tuple[str, bool], ...]
     device: str
     headroom: str
+    tone: str
     host: str
     max_batch: str
     verdict: Verdict
@@ -131,7 +132,7 @@ def answer_of(
         why=None if selected is None else _why(selected),
         phases=tuple(_phases(e) for e in ordered if e.strategy in shown),
         selected=None if selected is None else selected.strategy,
-        short=_short(selected),
+        short=_short(result, selected),
     )
 
 
@@ -199,7 +200,7 @@ def _why(estimate: StrategyEstimate) -> Why:
 
 def _part(part: Component) -> PartRow:
     return PartRow(
-        name=part.name[:1].upper() + part.name[1:],
+        name=_capitalised(part.name),
         group=part.group,
         amount=gib(part.bytes),
         formula=part.formula,
@@ -208,6 +209,12 @@ def _part(part: Component) -> PartRow:
         source_url=part.source_url if part.source_url.startswith("https://") else "",
         kind="" if part.kind == "derived" else part.kind,
     )
+
+
+def _capitalised(name: str) -> str:
+    """A name with a capital first letter, unless it has its own spelling, as cuBLAS does."""
+    first = name.split(" ", 1)[0]
+    return name[:1].upper() + name[1:] if first == first.lower() else name
 
 
 def _phases(estimate: StrategyEstimate) -> PhaseRow:
@@ -225,21 +232,43 @@ def _phases(estimate: StrategyEstimate) -> PhaseRow:
         cells=cells,
         device=_or_nothing(estimate.device_used_bytes, gib),
         headroom=_or_nothing(estimate.headroom_bytes, signed_gib),
+        tone=_tone(estimate),
         host=_or_nothing(estimate.host_bytes, whole_gib),
         max_batch=_or_nothing(estimate.max_micro_batch_size or None, integer),
         verdict=estimate.verdict,
         word=VERDICT_WORDS[estimate.verdict],
-        reason=estimate.notes[0] if estimate.peak is None and estimate.notes else "",
+        reason=_reason(estimate),
     )
+
+
+def _tone(estimate: StrategyEstimate) -> str:
+    """How the headroom reads: room alone is not a verdict, host memory may be what is missing."""
+    if estimate.headroom_bytes is None:
+        return ""
+    if estimate.verdict == "tight":
+        return "tight"
+    return "short" if estimate.headroom_bytes < 0 else "enough"
+
+
+def _reason(estimate: StrategyEstimate) -> str:
+    """Why a strategy that has room on the GPU, or no figures at all, does not run."""
+    room = estimate.headroom_bytes is None or estimate.headroom_bytes >= 0
+    refused = estimate.verdict in ("does_not_fit", "unsupported")
+    return estimate.notes[0] if refused and room and estimate.notes else ""
 
 
 def _or_nothing(value: int | None, show: Callable[[int], str]) -> str:
     return NOTHING if value is None else show(value)
 
 
-def _short(selected: StrategyEstimate | None) -> str:
-    """What the phone's bottom bar says beside the verdict."""
-    if selected is None or selected.headroom_bytes is None:
+def _short(result: PlanResult, selected: StrategyEstimate | None) -> str:
+    """What the phone's bottom bar says beside the verdict: the figure that the verdict is about."""
+    verdict = result.headline.verdict
+    estimates = result.estimate.estimates
+    if verdict == "does_not_fit":
+        rooms = [e.headroom_bytes for e in estimates if e.headroom_bytes is not None]
+        over = [room for room in rooms if room < 0]
+        return f"{gib(-max(over))} GiB over" if over else ""
+    if selected is None or selected.verdict != verdict or selected.headroom_bytes is None:
         return ""
-    word = "over" if selected.headroom_bytes < 0 else "headroom"
-    return f"{gib(abs(selected.headroom_bytes))} GiB {word}"
+    return f"{gib(abs(selected.headroom_bytes))} GiB headroom"

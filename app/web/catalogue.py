@@ -128,13 +128,8 @@ def save_hardware(
         **numbers, "name": name, "gpu": gpu, "price_usd": price_usd, "interconnect": interconnect,
     }  # fmt: skip
     try:
-        body = {
-            "name": name,
-            "gpu": gpu,
-            "price_usd": _price(price_usd),
-            "interconnect": interconnect.strip() or None,
-            **_numbers(numbers),
-        }
+        body = {"name": name, "gpu": gpu, "interconnect": interconnect.strip() or None}
+        body |= _numbers(numbers, price_usd)
         services.hardware_profiles.create(_checked(NewHardwareProfile, body))
     except InvalidInput as error:
         return _gpus_page(request, services, "", values, _messages(error))
@@ -206,27 +201,23 @@ def _config(text: str) -> dict[str, Any]:
     return parsed
 
 
-def _numbers(texts: Texts) -> dict[str, int]:
-    numbers: dict[str, int] = {}
+def _numbers(texts: Texts, price: str) -> dict[str, Any]:
+    """The numbers of the hardware form. Raises InvalidInput with every one that is none."""
+    numbers: dict[str, Any] = {}
     errors = []
     for name, text in texts.items():
         try:
             numbers[name] = read_number(text, 1024 if name.endswith("gib") else 1000)
         except ValueError as error:
             errors.append(FieldError(f"/{name}", str(error)))
+    plain = price.strip().lstrip("$").replace(",", "")
+    try:
+        numbers["price_usd"] = Decimal(plain) if plain else None
+    except InvalidOperation:
+        errors.append(FieldError("/price_usd", "Enter dollars, for example 52,000."))
     if errors:
         raise InvalidInput(*errors)
     return numbers
-
-
-def _price(text: str) -> Decimal | None:
-    plain = text.strip().lstrip("$").replace(",", "")
-    try:
-        return Decimal(plain) if plain else None
-    except InvalidOperation:
-        raise InvalidInput(
-            FieldError("/price_usd", "Enter dollars, for example 52,000.")
-        ) from None
 
 
 New = TypeVar("New", NewModelProfile, NewHardwareProfile)
@@ -251,6 +242,7 @@ def _messages(error: InvalidInput) -> dict[str, str]:
     for pointer, detail in error.errors:
         field = pointer.strip("/").split("/")[0]
         where = pointer.removeprefix(f"/{field}").strip("/")
-        told = f"{where}: {detail}" if where else detail
+        named = where.rsplit("/", 1)[-1] in detail
+        told = detail if named else f"{where}: {detail}"
         messages[field] = f"{messages[field]} {told}" if field in messages else told
     return messages

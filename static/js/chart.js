@@ -5,7 +5,8 @@
   /** Positions come from the rows on screen, so the drawing fits every layout. */
   function fitted(figure, chart, plot) {
     const box = chart.getBoundingClientRect();
-    const bars = [...chart.querySelectorAll(".row-bar")].map((bar) => bar.getBoundingClientRect());
+    const rows = [...chart.querySelectorAll(".row-bar")];
+    const bars = rows.map((row) => row.getBoundingClientRect());
     const first = bars[0];
     const last = bars[bars.length - 1];
     const centre = (bar) => bar.top + bar.height / 2 - first.top;
@@ -14,11 +15,22 @@
       const row = Math.round(place);
       return centre(bars[row]) + (place - row) * 30 - 1;
     };
-    plot.setAttribute("data-left", first.left - box.left);
     plot.style.left = `${first.left - box.left}px`;
     plot.style.top = `${first.top - box.top}px`;
     plot.style.width = `${first.width}px`;
     plot.style.height = `${height}px`;
+    // The line and the tint run through the rows, but not through a reason, nor through the names
+    // that stand between the rows on a narrow screen.
+    const apart = bars.length > 1 && bars[1].top - first.bottom > 4;
+    const runs = [];
+    let open = false;
+    rows.forEach((row, place) => {
+      const drawn = row.matches("[data-row]");
+      if (drawn && open && !apart) runs[runs.length - 1].y1 = bars[place].bottom - first.top;
+      else if (drawn) runs.push({ y0: bars[place].top - first.top, y1: bars[place].bottom - first.top });
+      open = drawn;
+    });
+    const across = (shape) => runs.map((run) => ({ ...shape, yref: "y", ...run }));
     const data = figure.data.map((trace) => ({
       ...trace,
       y: trace.y.map(y),
@@ -29,6 +41,7 @@
       width: first.width,
       height,
       yaxis: { ...figure.layout.yaxis, range: [height, 0] },
+      shapes: figure.layout.shapes.map(across),
     };
     return { data, layout };
   }
@@ -56,10 +69,10 @@
       }
     }
     const [over, capacity] = layout.shapes;
+    const line = (width, colour) => (shape) => ({ ...shape, line: { width, color: colour } });
     layout.shapes = [
-      { ...over, fillcolor: token("over") },
-      { ...capacity, line: { ...capacity.line, width: 6, color: surface }, layer: "between" },
-      { ...capacity, line: { ...capacity.line, color: token("capacity") } },
+      ...over.map((shape) => ({ ...shape, fillcolor: token("over") })),
+      ...capacity.map(line(2, token("capacity"))),
     ];
     layout.xaxis = { ...layout.xaxis, gridcolor: token("grid") };
     layout.font = { family: font, size: 12, color: text };
