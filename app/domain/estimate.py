@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app.domain.formulas import overhead
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import ENGINES, Engine
 from app.domain.job import PHASES, Job, Moment, Phase, Timeline
 from app.domain.precision import StreamId
@@ -31,17 +31,18 @@ class Load(NamedTuple):
 
     moment: Moment
     fixed: Integer
-    per_micro_batch: Integer
+    growing: Integer
 
     @property
     def bytes(self) -> Integer:
-        return self.fixed + self.per_micro_batch
+        return self.fixed + self.growing
 
 
 class Usage(NamedTuple):
     """One strategy's memory. Bytes per GPU, except host and NVMe: per node.
 
-    `second_step` is what a race in the first steps may add to the peak.
+    `second_step` is what a race in the first steps may add to the peak; `assumed` whether any
+    allocation of the step is an assumption that nobody has measured.
     """
 
     phases: dict[Phase, Integer]
@@ -52,6 +53,7 @@ class Usage(NamedTuple):
     host: Integer
     nvme: Integer
     loads: list[Load]
+    assumed: bool
     notes: list[str]
 
     @property
@@ -67,15 +69,6 @@ class Usage(NamedTuple):
     def components(self) -> tuple[Term, ...]:
         """The allocations alive at the peak."""
         return tuple(term for term in self.top.terms if term.bytes)
-
-    @property
-    def assumed(self) -> bool:
-        """Whether any allocation of the step is an assumption that nobody has measured."""
-        return any(
-            term.formula.kind == "assumed" and term.bytes
-            for load in self.loads
-            for term in load.moment.terms
-        )
 
 
 class Evaluator:
@@ -104,8 +97,8 @@ class Evaluator:
         """Evaluate a strategy; a job of plain numbers gives plain numbers."""
         engine = ENGINES[strategy.engine]
         timeline = self.timeline(strategy)
-        weighed = loads(timeline.moments)
-        phases = phase_peaks(weighed)
+        loads, assumed = weigh(timeline.moments)
+        phases = phase_peaks(loads)
         peak = largest(*(phases[phase] for phase in STEP_PHASES))
         reserved = engine.reserved(self.job, self.quantities, peak)
         distributed = smallest(self.job.hardware.world_size - 1, 1)
@@ -116,7 +109,8 @@ class Evaluator:
             peak=peak,
             reserved=reserved,
             device_used=reserved + outside,
-            loads=weighed,
+            loads=loads,
+            assumed=assumed,
             second_step=timeline.second_step_bytes,
             host=(engine.host_process + timeline.host_bytes) * per_node,
             nvme=timeline.nvme_bytes * per_node,
@@ -142,43 +136,50 @@ def capacity_of(job: Job) -> Capacity:
     return Capacity(device, runtime, device - runtime)
 
 
-def loads(moments: list[Moment]) -> list[Load]:
-    """Add each moment up."""
-    result = []
+def weigh(moments: list[Moment]) -> tuple[list[Load], bool]:
+    """Add each moment up; also whether any allocation is an assumption."""
+    loads = []
+    assumed = False
     for moment in moments:
         fixed: Integer = 0
         growing: Integer = 0
-        for term in moment.terms:
-            if term.formula.per_sample:
-                growing = growing + term.bytes
+        for part in moment.parts:
+            if isinstance(part, Bundle):
+                fixed = fixed + part.fixed
+                growing = growing + part.growing
+                assumed = assumed or part.assumed
+            elif part.formula.per_sample:
+                growing = growing + part.bytes
+                assumed = assumed or part.formula.assumed
             else:
-                fixed = fixed + term.bytes
-        result.append(Load(moment, fixed, growing))
-    return result
+                fixed = fixed + part.bytes
+                assumed = assumed or part.formula.assumed
+        loads.append(Load(moment, fixed, growing))
+    return loads, assumed
 
 
-def phase_peaks(weighed: list[Load]) -> dict[Phase, Integer]:
+def phase_peaks(loads: list[Load]) -> dict[Phase, Integer]:
     """The highest bytes of each phase; no phase is below what is resident when it starts."""
-    phases: dict[Phase, Integer] = dict.fromkeys(PHASES, 0)
-    for load in weighed:
-        phase = load.moment.phase
-        phases[phase] = largest(phases[phase], load.bytes)
+    by_phase: dict[Phase, list[Integer]] = {phase: [] for phase in PHASES}
+    for load in loads:
+        by_phase[load.moment.phase].append(load.fixed + load.growing)
+    resident = largest(*by_phase["resident"])
     for phase in STEP_PHASES:
-        phases[phase] = largest(phases[phase], phases["resident"])
-    return phases
+        by_phase[phase].append(resident)
+    return {phase: largest(*sizes) for phase, sizes in by_phase.items()}
 
 
-def largest_micro_batch(weighed: list[Load], limit: int, micro_batch: int) -> int:
+def largest_micro_batch(loads: list[Load], limit: int, micro_batch: int) -> int:
     """The largest micro-batch whose peak is at most `limit` bytes; 0 if none is.
 
     Exact, not searched: every formula is either constant in the micro-batch or proportional to it
     (`Formula.per_sample`), so each moment is a straight line.
     """
     best = None
-    for load in weighed:
+    for load in loads:
         if load.fixed > limit:
             return 0
-        if load.per_micro_batch:
-            batch = (limit - load.fixed) * micro_batch // load.per_micro_batch
+        if load.growing:
+            batch = (limit - load.fixed) * micro_batch // load.growing
             best = batch if best is None else min(best, batch)
     return int(best or 0)

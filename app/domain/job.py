@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from app.domain.architecture import ModelSpec
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.hardware import Hardware
 from app.domain.training import Options, Training
 from app.domain.units import Integer
@@ -30,11 +30,16 @@ class Moment(NamedTuple):
 
     phase: Phase
     label: str
-    terms: tuple[Term, ...]
+    parts: tuple[Term | Bundle, ...]
 
     @property
-    def bytes(self) -> Integer:
-        return sum(term.bytes for term in self.terms)
+    def terms(self) -> tuple[Term, ...]:
+        """Every allocation, in order."""
+        return tuple(
+            term
+            for part in self.parts
+            for term in (part.terms if isinstance(part, Bundle) else (part,))
+        )
 
 
 class Timeline(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from app.domain.architecture import Attention, DenseMLP, LatentAttention
 from app.domain.formulas import activations as act
 from app.domain.formulas import loss
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job
 from app.domain.layer_memory import Kernels, Recipe, layer_recipe, mlp_width
 from app.domain.precision import BF16, FP32, STREAMS, Stream, StreamId
@@ -24,7 +24,7 @@ class LayerMoment(NamedTuple):
     """A point inside one layer's backward: activations alive, and how many weight gradients."""
 
     label: str
-    terms: tuple[Term, ...]
+    terms: Bundle
     weight_gradients: int
 
 
@@ -96,10 +96,10 @@ class StepActivations:
         )
 
     @cached_property
-    def all_kept(self) -> tuple[Term, ...]:
+    def all_kept(self) -> Bundle:
         """At the end of forward: every layer's and what is outside them."""
         counts = tuple(kind.count for kind in self.quantities.kinds)
-        return self.kept(counts) + self.outside
+        return Bundle(*self.kept(counts), *self.outside)
 
     def inside(self, stop: Stop) -> tuple[LayerMoment, ...]:
         """The candidates for the peak inside one layer's backward."""
@@ -128,17 +128,17 @@ class StepActivations:
             gradient = act.layer_gradients(t=self.tokens, h=h, s=s, i=width, c=c)
             mlp = kind.layer.mlp
             finished = h * mlp.width if isinstance(mlp, DenseMLP) else 0
-            moments.append(LayerMoment("MLP", (*everything, gradient), finished))
+            moments.append(LayerMoment("MLP", Bundle(*everything, gradient), finished))
         attention = kind.layer.attention
         if attention is not None:
             moments.append(
                 LayerMoment(
                     "attention",
-                    (*without_mlp, self._attention_gradient(attention, h, s, c)),
+                    Bundle(*without_mlp, self._attention_gradient(attention, h, s, c)),
                     kind.parameters - 3 * h * attention.q_width // 2,
                 )
             )
-        moments.append(LayerMoment("end", behind, kind.parameters))
+        moments.append(LayerMoment("end", Bundle(*behind), kind.parameters))
         return tuple(moments)
 
     def _attention_gradient(
@@ -152,27 +152,27 @@ class StepActivations:
         return act.attention_gradients(t=self.tokens, h=h, s=s, q=q, kv=kv, c=c, r=per_head)
 
     @cached_property
-    def loss_forward(self) -> tuple[Term, ...]:
+    def loss_forward(self) -> Bundle:
         """Logits and loss at the end of forward."""
         if self.fused_loss:
             return self._fused
         logits = FP32 if self.stream.id == "full" else BF16 + FP32
-        terms = (loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits),)
+        made = loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits)
         if self.stream.id == "autocast":
-            return (*terms, act.final_norm_output(t=self.tokens, h=self._hidden))
-        return terms
+            return Bundle(made, act.final_norm_output(t=self.tokens, h=self._hidden))
+        return Bundle(made)
 
     @cached_property
-    def loss_backward(self) -> tuple[Term, ...]:
+    def loss_backward(self) -> Bundle:
         """Logits and loss at the start of backward."""
         if self.fused_loss:
             return self._fused
-        return (loss.loss_backward(t=self.tokens, V=self._vocabulary),)
+        return Bundle(loss.loss_backward(t=self.tokens, V=self._vocabulary))
 
     @cached_property
-    def _fused(self) -> tuple[Term, ...]:
+    def _fused(self) -> Bundle:
         size = self.stream.compute if self.trains_head else 0
-        return (
+        return Bundle(
             loss.fused_loss_chunk(t=self.tokens, h=self._hidden),
             loss.fused_loss_gradient(t=self.tokens, h=self._hidden, s=self.stream.residual),
             loss.fused_loss_head_gradient(E=self.quantities.embedding, g=size),

@@ -6,6 +6,7 @@ run through the same functions and agree to the byte.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,11 +27,9 @@ def ceil_div(numerator: Integer, denominator: Integer) -> Integer:
 
 def largest(*values: Integer) -> Integer:
     """The element-wise maximum of ints or arrays."""
-    if any(isinstance(value, np.ndarray) for value in values):
-        result = values[0]
-        for value in values[1:]:
-            result = np.maximum(result, value)
-        return result
+    for value in values:
+        if isinstance(value, np.ndarray):
+            return reduce(np.maximum, values)
     return max(values)
 
 

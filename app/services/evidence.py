@@ -33,7 +33,7 @@ class Comparison:
     @property
     def error(self) -> float:
         """Signed relative error of the steady peak."""
-        return self.usage.peak / self.measured.steady_peak_allocated - 1
+        return float(self.usage.peak / self.measured.steady_peak_allocated - 1)
 
 
 def compare(runs: Iterable[MeasuredRun], resolver: Resolver) -> list[Comparison]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Literal, NamedTuple
 
 from app.domain.units import Integer
@@ -18,7 +19,7 @@ Group = Literal[
 ]
 Kind = Literal["derived", "fitted", "assumed"]
 
-_SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SYMBOL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class Term(NamedTuple):
@@ -34,10 +35,37 @@ class Term(NamedTuple):
         return self.formula.with_values(self.symbols)
 
 
+class Bundle:
+    """Terms that several moments share, added up once.
+
+    `fixed` and `growing` split the bytes into what is constant in the micro-batch and what is
+    proportional to it; `assumed` is whether any of them is an unmeasured assumption.
+    """
+
+    __slots__ = ("assumed", "fixed", "growing", "terms")
+
+    def __init__(self, *terms: Term) -> None:
+        self.terms = terms
+        fixed: Integer = 0
+        growing: Integer = 0
+        assumed = False
+        for formula, size, _ in terms:
+            if formula.per_sample:
+                growing = growing + size
+            else:
+                fixed = fixed + size
+            assumed = assumed or formula.assumed
+        self.fixed = fixed
+        self.growing = growing
+        self.assumed = assumed
+
+
 class Formula:
     """A named equation with its source. `per_sample`: exactly proportional to the micro-batch."""
 
     __slots__ = (
+        "_pieces",
+        "assumed",
         "equation",
         "function",
         "group",
@@ -70,18 +98,22 @@ class Formula:
         self.url = url
         self.kind: Kind = kind
         self.per_sample = per_sample
+        self.assumed = kind == "assumed"
+        self._pieces = _SYMBOL.split(equation)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The names that the equation is written in."""
+        return tuple(signature(self.function).parameters)
 
     def __call__(self, **symbols: Integer) -> Term:
         return Term(self, self.function(**symbols), symbols)
 
     def with_values(self, symbols: Mapping[str, Integer]) -> str:
         """`equation` with every symbol replaced by its number."""
-
-        def replace(match: re.Match[str]) -> str:
-            word = match.group()
-            return readable(int(symbols[word])) if word in symbols else word
-
-        return _SYMBOL.sub(replace, self.equation)
+        return "".join(
+            readable(int(symbols[piece])) if piece in symbols else piece for piece in self._pieces
+        )
 
 
 FORMULAS: dict[str, Formula] = {}

@@ -10,7 +10,7 @@ from app.domain.frameworks.state import (
     weight_terms,
     workspace_terms,
 )
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job, Moment, Timeline
 from app.domain.precision import BF16, FP32, Numerics
 from app.domain.quantities import ModelQuantities
@@ -51,7 +51,7 @@ def timeline(
         *weight_terms(job, q, base_size, FP32, 1),
         buffers.ddp_buckets(k=wrapped, T=q.trained, B=gradient_size),
     )
-    resident = (
+    resident = Bundle(
         *setup,
         *optimizer_state_terms(job, q, trained_size, 1, flat=False),
         *workspace_terms(job),
@@ -64,12 +64,12 @@ def timeline(
 
     moments = [
         Moment("setup", "model wrapped", setup),
-        Moment("resident", "between steps", resident),
+        Moment("resident", "between steps", (resident,)),
         Moment(
-            "forward", "loss", (*resident, *waiting, *cached, *step.all_kept, *step.loss_forward)
+            "forward", "loss", (resident, *waiting, *cached, step.all_kept, step.loss_forward)
         ),
         Moment(
-            "backward", "loss", (*resident, *waiting, *casts, *step.all_kept, *step.loss_backward)
+            "backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss_backward)
         ),
     ]
     head = q.root_trained and q.embedding
@@ -87,21 +87,31 @@ def timeline(
                 Moment(
                     "backward",
                     f"layer {stop.position}, {inside.label}",
-                    (*resident, *grown, *own_casts, *inside.terms),
+                    (resident, *grown, *own_casts, inside.terms),
                 )
             )
-    last = (states.embedding_gradient(k=1, E=q.embedding, B=gradient_size),)
-    if not full or (not q.tied and not accumulating):
-        last = ()
-    if q.tied and full and step.stream.id == "half":
-        last = (states.embedding_gradient(k=2, E=q.embedding, B=gradient_size),)
-    moments.append(Moment("backward", "embedding", (*resident, gradients, *last)))
+    extra = _extra_embedding_gradients(q, step, accumulating=accumulating) if full else 0
+    last = states.embedding_gradient(k=extra, E=q.embedding, B=gradient_size)
+    moments.append(Moment("backward", "embedding", (resident, gradients, last)))
     temporary = step_temporary_terms(
         job, q, trained_size, 1, foreach=training.optimizer_kernel == "foreach"
     )
-    moments.append(Moment("step", "optimizer", (*resident, gradients, *temporary)))
+    moments.append(Moment("step", "optimizer", (resident, gradients, *temporary)))
     race = gradients.bytes * wrapped if training.optimizer == "adamw" else 0
     return Timeline(moments, 0, 0, 0 if training.activation_checkpointing else race, [])
+
+
+def _extra_embedding_gradients(
+    q: ModelQuantities, step: StepActivations, *, accumulating: bool
+) -> int:
+    """Gradients of the embedding's size alive at the end of backward beyond the one that is kept.
+
+    A tied head's is added to the embedding's: in place under autocast, into a third tensor in a
+    16-bit stream. An untied embedding's is made before it is added to the accumulated one.
+    """
+    if q.tied:
+        return 2 if step.stream.id == "half" else 1
+    return int(accumulating)
 
 
 def _autocast_casts(

@@ -6,7 +6,7 @@ Source: torch/distributed/fsdp/_flat_param.py and _runtime_utils.py, 2.11.
 from __future__ import annotations
 
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import fsdp2
 from app.domain.frameworks.state import (
     optimizer_state_terms,
@@ -52,9 +52,9 @@ class _Fsdp1:
         q, step = self.q, self.step
         weights = self._weights()
         optimizer = self._scaled_states()
-        base = (*weights, *optimizer, *workspace_terms(self.job))
+        base = Bundle(*weights, *optimizer, *workspace_terms(self.job))
         kept = states.gradients(T=self.trained, B=self.gradient_size, N=self.ranks)
-        resident = (*base, kept)
+        resident = Bundle(*base.terms, kept)
         accumulating = self.job.training.gradient_accumulation_steps > 1
         start = resident if accumulating else base
         gathered = (buffers.gathered_root(R=self.root, a=self.gathered), *self._held())
@@ -72,15 +72,15 @@ class _Fsdp1:
         )
         moments = [
             Moment("setup", "model wrapped", weights),
-            Moment("resident", "between steps", resident),
-            Moment("forward", "start", resident),
-            Moment("forward", "loss", (*start, *gathered, *step.all_kept, *step.loss_forward)),
+            Moment("resident", "between steps", (resident,)),
+            Moment("forward", "start", (resident,)),
+            Moment("forward", "loss", (start, *gathered, step.all_kept, step.loss_forward)),
             Moment(
                 "backward",
                 "loss",
-                (*start, *gathered, *prefetched, *step.all_kept, *step.loss_backward),
+                (start, *gathered, *prefetched, step.all_kept, step.loss_backward),
             ),
-            Moment("step", "optimizer", (*resident, *temporary)),
+            Moment("step", "optimizer", (resident, *temporary)),
         ]
         for stop in q.stops:
             moments += self._layer(start, stop)
@@ -110,10 +110,10 @@ class _Fsdp1:
         parameters = self.q.kinds[stop.kind].parameters
         return (buffers.gathered_layers(k=copies, w=parameters, a=self.gathered),)
 
-    def _layer(self, start: tuple[Term, ...], stop: Stop) -> list[Moment]:
+    def _layer(self, start: Bundle, stop: Stop) -> list[Moment]:
         kind = self.q.kinds[stop.kind]
-        base = (
-            *start,
+        base = Bundle(
+            *start.terms,
             states.gradients(T=stop.trained_after, B=self.gradient_size, N=self.ranks),
             buffers.gathered_root(R=self.root, a=self.gathered),
             *self._gathered_at(stop),
@@ -129,11 +129,11 @@ class _Fsdp1:
                 "backward",
                 f"layer {stop.position}, {moment.label}",
                 (
-                    *base,
+                    base,
                     buffers.layer_weight_gradients(
                         w=moment.weight_gradients if self.full else kind.trained, B=self.gathered
                     ),
-                    *moment.terms,
+                    moment.terms,
                 ),
             )
             for moment in inside
@@ -143,10 +143,10 @@ class _Fsdp1:
                 "backward",
                 f"layer {stop.position}, reduction",
                 (
-                    *base,
+                    base,
                     buffers.layer_weight_gradients(w=kind.trained, B=self.gathered),
                     *self._flat_reduction(kind.trained),
-                    *inside[-1].terms,
+                    inside[-1].terms,
                 ),
             )
         )
@@ -158,13 +158,13 @@ class _Fsdp1:
             buffers.reduce_scatter_output(w=parameters, b=self.gradient_size, N=self.ranks),
         )
 
-    def _root_reduction(self, base: tuple[Term, ...], kept: Term | None) -> Moment:
+    def _root_reduction(self, base: Bundle, kept: Term | None) -> Moment:
         layers = states.gradients(T=self.trained_layers, B=self.gradient_size, N=self.ranks)
         return Moment(
             "backward",
             "root reduction",
             (
-                *base,
+                base,
                 kept or layers,
                 buffers.root_gradients(R=self.root, a=self.gathered),
                 *self._flat_reduction(self.root),

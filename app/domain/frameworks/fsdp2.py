@@ -6,8 +6,10 @@ fully sharded data parallel, Zhao et al., 2023.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks.state import (
     host_optimizer_bytes,
     optimizer_state_terms,
@@ -72,7 +74,7 @@ class _Fsdp2:
         resident, setup = self._resident(), self._weights()
         moments = [
             Moment("setup", "model sharded", setup),
-            Moment("resident", "between steps", resident),
+            Moment("resident", "between steps", (resident,)),
             self._first_gather(resident),
             self._forward(resident),
             self._loss_backward(resident),
@@ -87,15 +89,15 @@ class _Fsdp2:
             return ()
         return weight_terms(self.job, self.q, self.shard_size, self.shard_size, self.ranks)
 
-    def _resident(self) -> tuple[Term, ...]:
+    def _resident(self) -> Bundle:
         optimizer: tuple[Term, ...] = ()
         if self.on_gpu:
             optimizer = optimizer_state_terms(
                 self.job, self.q, self.shard_size, self.ranks, flat=False
             )
-        return (*self._weights(), *optimizer, *workspace_terms(self.job))
+        return Bundle(*self._weights(), *optimizer, *workspace_terms(self.job))
 
-    @property
+    @cached_property
     def _root(self) -> Term:
         return buffers.gathered_root(R=self.q.root, a=self.gathered)
 
@@ -118,20 +120,21 @@ class _Fsdp2:
         layers = sum(kind.count * kind.parameters for kind in self.q.kinds)
         return (buffers.gathered_model(P=layers, a=self.gathered),)
 
+    @cached_property
     def _accumulated(self) -> tuple[Term, ...]:
         if not (self.accumulating and self.on_gpu):
             return ()
         return (states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks),)
 
-    def _first_gather(self, resident: tuple[Term, ...]) -> Moment:
+    def _first_gather(self, resident: Bundle) -> Moment:
         """The first layer is gathered while the root's all-gather output is still held."""
         first = self.q.kinds[self.q.stops[-1].kind].parameters
         return Moment(
             "forward",
             "first layer gathered",
             (
-                *resident,
-                *self._accumulated(),
+                resident,
+                *self._accumulated,
                 self._root,
                 self._root,
                 self._layer(2, first),
@@ -139,54 +142,55 @@ class _Fsdp2:
             ),
         )
 
-    def _forward(self, resident: tuple[Term, ...]) -> Moment:
+    def _forward(self, resident: Bundle) -> Moment:
         step = self.step
         return Moment(
             "forward",
             "loss",
             (
-                *resident,
-                *self._accumulated(),
+                resident,
+                *self._accumulated,
                 self._root,
                 *self._held_layers(),
-                *step.all_kept,
-                *step.loss_forward,
+                step.all_kept,
+                step.loss_forward,
             ),
         )
 
-    def _loss_backward(self, resident: tuple[Term, ...]) -> Moment:
+    def _loss_backward(self, resident: Bundle) -> Moment:
         step = self.step
         return Moment(
             "backward",
             "loss",
             (
-                *resident,
-                *self._accumulated(),
+                resident,
+                *self._accumulated,
                 self._root,
                 *(self._held_layers() if self.strategy.regathers else self._kept_layers()),
-                *step.all_kept,
-                *step.loss_backward,
+                step.all_kept,
+                step.loss_backward,
             ),
         )
 
     def _sharded_gradients(self, trained: Integer) -> tuple[Term, ...]:
         if self.accumulating or not self.on_gpu:
-            return self._accumulated()
+            return self._accumulated
         return (states.gradients(T=trained, B=self.gradient_size, N=self.ranks),)
 
+    @cached_property
     def _head_gradient(self) -> tuple[Term, ...]:
         if not self.full:
             return ()
         return (states.head_gradient(E=self.q.embedding, B=self.gathered),)
 
-    def _layers(self, resident: tuple[Term, ...]) -> list[Moment]:
+    def _layers(self, resident: Bundle) -> list[Moment]:
         moments = []
         for stop in self.q.stops:
-            base = (
-                *resident,
+            base = Bundle(
+                *resident.terms,
                 *self._sharded_gradients(stop.trained_after),
                 self._root,
-                *self._head_gradient(),
+                *self._head_gradient,
             )
             moments += self._inside(stop, base)
             moments += self._reduction(stop, base)
@@ -223,7 +227,7 @@ class _Fsdp2:
         trained = self.q.kinds[stop.kind].trained
         return (buffers.reduce_scatter_input(w=trained, b=self.reduction),)
 
-    def _inside(self, stop: Stop, base: tuple[Term, ...]) -> list[Moment]:
+    def _inside(self, stop: Stop, base: Bundle) -> list[Moment]:
         gathered, pending = self._gathered_in_layer(stop), self._pending(stop)
         kind = self.q.kinds[stop.kind]
         moments = []
@@ -234,12 +238,12 @@ class _Fsdp2:
                 Moment(
                     "backward",
                     f"layer {stop.position}, {inside.label}",
-                    (*base, *gathered, *pending, own, *inside.terms),
+                    (base, *gathered, *pending, own, inside.terms),
                 )
             )
         return moments
 
-    def _reduction(self, stop: Stop, base: tuple[Term, ...]) -> list[Moment]:
+    def _reduction(self, stop: Stop, base: Bundle) -> list[Moment]:
         """A layer's gradients beside the flat buffer that they are copied to.
 
         The layer's own parameters are freed before; the next one's are prefetched.
@@ -253,16 +257,16 @@ class _Fsdp2:
                 "backward",
                 f"layer {stop.position}, reduction",
                 (
-                    *base,
+                    base,
                     *gathered,
                     buffers.layer_weight_gradients(w=trained, B=self.gathered),
                     buffers.reduce_scatter_input(w=trained, b=self.reduction),
-                    *behind,
+                    behind,
                 ),
             )
         ]
 
-    def _end(self, resident: tuple[Term, ...]) -> list[Moment]:
+    def _end(self, resident: Bundle) -> list[Moment]:
         if not self.full:
             return []
         q = self.q
@@ -271,7 +275,7 @@ class _Fsdp2:
             "backward",
             "embedding",
             (
-                *resident,
+                resident,
                 *layers,
                 self._root,
                 states.embedding_gradient(k=3 if q.tied else 2, E=q.embedding, B=self.gathered),
@@ -282,7 +286,7 @@ class _Fsdp2:
             "backward",
             "root reduction",
             (
-                *resident,
+                resident,
                 *layers,
                 buffers.root_gradients(R=q.root, a=self.gathered),
                 buffers.reduce_scatter_input(w=q.root, b=self.reduction),
@@ -292,7 +296,7 @@ class _Fsdp2:
             "backward",
             "root reduction, output",
             (
-                *resident,
+                resident,
                 *layers,
                 buffers.reduce_scatter_input(w=q.root, b=self.reduction),
                 buffers.reduce_scatter_output(w=q.root, b=self.reduction, N=self.ranks),
@@ -300,9 +304,9 @@ class _Fsdp2:
         )
         return [embedding, root, output]
 
-    def _step(self, resident: tuple[Term, ...]) -> Moment:
+    def _step(self, resident: Bundle) -> Moment:
         if not self.on_gpu:
-            return Moment("step", "on the host", resident)
+            return Moment("step", "on the host", (resident,))
         temporary = step_temporary_terms(
             self.job,
             self.q,
@@ -311,7 +315,7 @@ class _Fsdp2:
             foreach=self.job.training.optimizer_kernel == "foreach",
         )
         gradients = states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks)
-        return Moment("step", "optimizer", (*resident, gradients, *temporary))
+        return Moment("step", "optimizer", (resident, gradients, *temporary))
 
     def _host_bytes(self) -> Integer:
         if self.on_gpu:

@@ -5,8 +5,10 @@ Source: deepspeed/runtime/zero/stage_1_and_2.py, 0.19.8; ZeRO-Offload, Ren et al
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import optimizer_state_terms, step_temporary_terms, weight_terms
 from app.domain.frameworks.state import workspace_terms
@@ -46,15 +48,15 @@ class _Zero12:
     def timeline(self) -> Timeline:
         q, step = self.q, self.step
         setup, resident = self._setup(), self._resident()
-        waiting = self._accumulated()
+        waiting = self._accumulated
         moments = [
             Moment("setup", "engine initialised", setup),
-            Moment("resident", "between steps", resident),
+            Moment("resident", "between steps", (resident,)),
             Moment(
-                "forward", "loss", (*resident, *waiting, *step.all_kept, *step.loss_forward)
+                "forward", "loss", (resident, *waiting, step.all_kept, step.loss_forward)
             ),
             Moment(
-                "backward", "loss", (*resident, *waiting, *step.all_kept, *step.loss_backward)
+                "backward", "loss", (resident, *waiting, step.all_kept, step.loss_backward)
             ),
         ]
         for stop in q.stops:
@@ -72,34 +74,37 @@ class _Zero12:
         largest = self.q.largest_trained_tensor
         return (*self._model(), buffers.offload_gradient_buffer(m=largest, B=self.size))
 
-    def _resident(self) -> tuple[Term, ...]:
+    def _resident(self) -> Bundle:
         optimizer: tuple[Term, ...] = ()
         if self.on_gpu:
             optimizer = optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
-        return (*self._setup(), *optimizer, *workspace_terms(self.job))
+        return Bundle(*self._setup(), *optimizer, *workspace_terms(self.job))
 
+    @cached_property
     def _ipg(self) -> Term:
         return buffers.ipg_buckets(k=self.bucket_count, m=self.bucket, B=self.size)
 
+    @cached_property
     def _partition_gradients(self) -> tuple[Term, ...]:
         if not self.on_gpu:
             return ()
         return (buffers.partition_gradients(G=self.partition.whole, B=self.size),)
 
+    @cached_property
     def _accumulated(self) -> tuple[Term, ...]:
         """What earlier micro-batches left: stage 1 all gradients and its buckets, stage 2 G."""
         if not self.accumulating:
             return ()
         if self.sharded_gradients:
-            return self._partition_gradients()
-        return (states.gradients(T=self.q.trained, B=self.size, N=1), self._ipg())
+            return self._partition_gradients
+        return (states.gradients(T=self.q.trained, B=self.size, N=1), self._ipg)
 
     def _in_backward(self, *, owned: bool) -> tuple[Term, ...]:
         if self.accumulating and not self.sharded_gradients:
-            return self._accumulated()
+            return self._accumulated
         if owned or self.accumulating:
-            return (self._ipg(), *self._partition_gradients())
-        return (self._ipg(),)
+            return (self._ipg, *self._partition_gradients)
+        return (self._ipg,)
 
     def _unreduced(self, layers: tuple[int, ...]) -> tuple[Term, ...]:
         """Stage 1 keeps gradients that bypass the bucket until backward ends; stage 2 frees them."""
@@ -110,43 +115,38 @@ class _Zero12:
         )
         return (buffers.bypassing_gradients(m=size, B=self.size),)
 
-    def _layer(self, resident: tuple[Term, ...], stop: Stop) -> list[Moment]:
+    def _layer(self, resident: Bundle, stop: Stop) -> list[Moment]:
         kind = self.q.kinds[stop.kind]
-        owned = self.ranks == 1 or stop.is_first_of_model
-        head: tuple[Term, ...] = ()
+        behind = tuple(k.count - n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
+        around: list[Term] = [*self._unreduced(behind)]
         if self.full and self.q.tied:
-            head = (states.head_gradient(E=self.q.embedding, B=self.size),)
+            around.append(states.head_gradient(E=self.q.embedding, B=self.size))
+        owned = self.ranks == 1 or stop.is_first_of_model
         moments = []
         for inside in self.step.inside(stop):
-            finished = inside.weight_gradients if self.full else kind.trained
+            after = inside.label == "end"
+            own = 0 if after else inside.weight_gradients if self.full else kind.trained
             moments.append(
                 Moment(
                     "backward",
                     f"layer {stop.position}, {inside.label}",
                     (
-                        *resident,
-                        *self._in_backward(owned=owned and inside.label == "end"),
-                        *self._unreduced(
-                            tuple(
-                                k.count - n for k, n in zip(self.q.kinds, stop.up_to, strict=True)
-                            )
-                        ),
-                        *head,
-                        buffers.layer_weight_gradients(
-                            w=0 if inside.label == "end" else finished, B=self.size
-                        ),
-                        *inside.terms,
+                        resident,
+                        *self._in_backward(owned=owned and after),
+                        *around,
+                        buffers.layer_weight_gradients(w=own, B=self.size),
+                        inside.terms,
                     ),
                 )
             )
         return moments
 
-    def _end(self, resident: tuple[Term, ...]) -> list[Moment]:
+    def _end(self, resident: Bundle) -> list[Moment]:
         """The embedding's gradient is made (a tied head's is added to it), then reduced."""
         q = self.q
         if not self.full:
             owned = self._in_backward(owned=True)
-            return [Moment("backward", "last reduction", (*resident, *owned))]
+            return [Moment("backward", "last reduction", (resident, *owned))]
         unreduced = self._unreduced(tuple(kind.count for kind in q.kinds))
         made = states.embedding_gradient(k=3 if q.tied else 1, E=q.embedding, B=self.size)
         early = self.bucketing.owned_before_embedding
@@ -154,7 +154,7 @@ class _Zero12:
             Moment(
                 "backward",
                 "embedding",
-                (*resident, *self._in_backward(owned=early), *unreduced, made),
+                (resident, *self._in_backward(owned=early), *unreduced, made),
             )
         ]
         bypasses = q.embedding > self.bucket
@@ -166,16 +166,16 @@ class _Zero12:
             Moment(
                 "backward",
                 "embedding reduced",
-                (*resident, *self._in_backward(owned=True), *unreduced, *reduced),
+                (resident, *self._in_backward(owned=True), *unreduced, *reduced),
             )
         )
         return moments
 
-    def _step(self, resident: tuple[Term, ...]) -> list[Moment]:
+    def _step(self, resident: Bundle) -> list[Moment]:
         if not self.on_gpu:
-            return [Moment("step", "on the host", resident)]
+            return [Moment("step", "on the host", (resident,))]
         q, ranks = self.q, self.ranks
-        own = self._partition_gradients()
+        own = self._partition_gradients
         fp32 = states.gradients(T=q.trained, B=FP32, N=ranks)
         flat = (
             fp32
@@ -189,10 +189,10 @@ class _Zero12:
             Moment(
                 "step",
                 "gradient norm",
-                (*resident, *own, buffers.norm_copy(m=self.partition.slice)),
+                (resident, *own, buffers.norm_copy(m=self.partition.slice)),
             ),
-            Moment("step", "flatten", (*resident, *own, flat)),
-            Moment("step", "optimizer", (*resident, fp32, *temporary)),
+            Moment("step", "flatten", (resident, *own, flat)),
+            Moment("step", "optimizer", (resident, fp32, *temporary)),
         ]
 
     def _host_bytes(self) -> Integer:

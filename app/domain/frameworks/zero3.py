@@ -5,8 +5,10 @@ Source: deepspeed/runtime/zero/stage3.py, partitioned_param_coordinator.py and c
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import optimizer_state_terms, weight_terms, workspace_terms
 from app.domain.job import Job, Moment, Timeline
@@ -49,9 +51,9 @@ class _Zero3:
         live = self._live()
         moments = [
             Moment("setup", "engine initialised", setup),
-            Moment("resident", "between steps", resident),
-            Moment("forward", "loss", (*resident, live, *step.all_kept, *step.loss_forward)),
-            Moment("backward", "loss", (*resident, live, *step.all_kept, *step.loss_backward)),
+            Moment("resident", "between steps", (resident,)),
+            Moment("forward", "loss", (resident, live, step.all_kept, step.loss_forward)),
+            Moment("backward", "loss", (resident, live, step.all_kept, step.loss_backward)),
         ]
         for stop in self.q.stops:
             moments += self._layer(resident, live, stop)
@@ -74,11 +76,11 @@ class _Zero3:
             )
         return terms
 
-    def _resident(self) -> tuple[Term, ...]:
+    def _resident(self) -> Bundle:
         optimizer: tuple[Term, ...] = ()
         if self.optimizer_on_gpu:
             optimizer = optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
-        return (*self._setup(), *optimizer, *workspace_terms(self.job))
+        return Bundle(*self._setup(), *optimizer, *workspace_terms(self.job))
 
     def _live(self) -> Term:
         model = self.q.parameters + self.q.adapters
@@ -86,42 +88,47 @@ class _Zero3:
         needed = 2 * self.q.largest_layer
         return buffers.live_parameters(m=smallest(model, max(limit, needed)), a=self.size)
 
-    def _layer(self, resident: tuple[Term, ...], live: Term, stop: Stop) -> list[Moment]:
+    def _layer(self, resident: Bundle, live: Term, stop: Stop) -> list[Moment]:
         kind = self.q.kinds[stop.kind]
-        head: tuple[Term, ...] = ()
-        if self.full and self.q.tied:
-            head = (states.head_gradient(E=self.q.embedding, B=self.size),)
-        return [
-            Moment(
-                "backward",
-                f"layer {stop.position}, {inside.label}",
-                (
-                    *resident,
-                    live,
-                    *head,
-                    buffers.layer_weight_gradients(
-                        w=inside.weight_gradients if self.full else kind.trained, B=self.size
+        moments = []
+        for inside in self.step.inside(stop):
+            own = inside.weight_gradients if self.full else kind.trained
+            moments.append(
+                Moment(
+                    "backward",
+                    f"layer {stop.position}, {inside.label}",
+                    (
+                        resident,
+                        live,
+                        *self._head_gradient,
+                        buffers.layer_weight_gradients(w=own, B=self.size),
+                        inside.terms,
                     ),
-                    *inside.terms,
-                ),
+                )
             )
-            for inside in self.step.inside(stop)
-        ]
+        return moments
 
-    def _end(self, resident: tuple[Term, ...], live: Term) -> Moment:
+    @cached_property
+    def _head_gradient(self) -> tuple[Term, ...]:
+        """A tied head's gradient waits for the embedding's."""
+        if not (self.full and self.q.tied):
+            return ()
+        return (states.head_gradient(E=self.q.embedding, B=self.size),)
+
+    def _end(self, resident: Bundle, live: Term) -> Moment:
         copies = 3 if self.q.tied else 1
         gradient = states.embedding_gradient(k=copies, E=self.q.embedding, B=self.size)
-        return Moment("backward", "embedding", (*resident, live, gradient))
+        return Moment("backward", "embedding", (resident, live, gradient))
 
-    def _step(self, resident: tuple[Term, ...]) -> Moment:
+    def _step(self, resident: Bundle) -> Moment:
         if not self.optimizer_on_gpu:
-            return Moment("step", "on the host", resident)
+            return Moment("step", "on the host", (resident,))
         group = zero.largest_sub_group(self.q, self.ranks, self.options.sub_group_size)
         optimizer = OPTIMIZERS[self.job.training.optimizer]
         foreach = optimizer.foreach_temporary and self.job.training.optimizer_kernel == "foreach"
         per_element = 2 * FP32 if foreach else FP32 + self.size
         return Moment(
-            "step", "optimizer", (*resident, buffers.sub_group_step(k=per_element, m=group))
+            "step", "optimizer", (resident, buffers.sub_group_step(k=per_element, m=group))
         )
 
     def _states_bytes(self) -> Integer:
