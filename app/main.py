@@ -104,6 +104,7 @@ def main() -> int:
         http="httptools",
         access_log=False,  # it would write the tokens of shared links
         server_header=False,
+        log_config=None,  # one format for everything: the one above
     )
     return 0
 

@@ -6,6 +6,7 @@ import difflib
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from decimal import Decimal
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -32,7 +33,7 @@ _REMEDIES: dict[str, str] = {
     "bool_type": "Use true or false",
     "bool_parsing": "Use true or false",
     "string_type": "Use text",
-    "string_too_short": "Use at least {min_length} characters",
+    "string_too_short": "Use {min_length} or more characters",
     "string_too_long": "Use at most {max_length} characters",
     "literal_error": "Use {expected}",
     "enum": "Use {expected}",
@@ -76,6 +77,13 @@ def field_errors(
     )
 
 
+def _plain(value: object) -> str:
+    """A number as people write it, anything else as it is."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"{value:,}" if isinstance(value, int | float | Decimal) else str(value)
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
@@ -113,7 +121,7 @@ def _remedy(item: Mapping[str, Any], path: Sequence[int | str], model: type | No
     if kind == "missing" and not path:
         return "Send a JSON object as the body"
     if kind in _REMEDIES:
-        return _REMEDIES[kind].format_map(context)
+        return _REMEDIES[kind].format_map({k: _plain(v) for k, v in context.items()})
     return str(item["msg"]).rstrip(".")
 
 

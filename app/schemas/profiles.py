@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from app.domain.hardware import Gpu
 from app.schemas.estimates import MAX_GPUS_PER_NODE, MAX_NODES, Request
@@ -85,6 +86,12 @@ Dollars = Annotated[
 ]
 
 
+def _capability(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,2}\.[0-9]", value):
+        raise ValueError("Use a version with one decimal, such as 9.0")
+    return value
+
+
 class GpuFacts(Request):
     """Facts of the catalogue's GPU that can be replaced by naming them; unnamed ones stay."""
 
@@ -106,7 +113,7 @@ class GpuFacts(Request):
         le=2**50,
         description="What the caching allocator may hold; nothing more is deducted from it.",
     )
-    compute_capability: str | None = Field(None, pattern=r"^\d{1,2}\.\d$")
+    compute_capability: Annotated[str, AfterValidator(_capability)] | None = None
     bf16_native: bool | None = None
     interconnect: str | None = Field(None, max_length=200)
     pcie: str | None = Field(None, max_length=200)

@@ -85,7 +85,7 @@ class ProfileService(ABC, Generic[New, Document]):
         after = decode_cursor(cursor)
         with self._database.read() as repositories:
             rows = self._repository(repositories).page(after, limit + 1)
-        return page_of(rows, limit, lambda row: Position(row.created_at, row.id), self._document)
+        return page_of(rows, limit, lambda row: Position(row.created_at, row.id), self.show)
 
     def get(self, profile_id: str) -> Document:
         """One profile.

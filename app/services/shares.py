@@ -64,7 +64,7 @@ class ShareService:
             kept = CreatedShare(share.id, None, None, ends)
 
             def store(repositories: Repositories) -> Created:
-                if not is_id(plan_id) or repositories.plans.find(plan_id) is None:
+                if not is_id(plan_id) or not repositories.plans.exists(plan_id, hold=True):
                     raise plan_not_found(plan_id)
                 repositories.shares.add(share)
                 return Created(share.id, _text(shown), _text(kept))
@@ -83,7 +83,7 @@ class ShareService:
         if not is_id(plan_id):
             raise plan_not_found(plan_id)
         with self._database.read() as repositories:
-            if repositories.plans.find(plan_id) is None:
+            if not repositories.plans.exists(plan_id):
                 raise plan_not_found(plan_id)
             rows = repositories.shares.of_plan(plan_id)
         return [

@@ -62,7 +62,11 @@ class Database:
             StorageUnavailable: the database cannot be reached.
         """
         if self.is_sqlite and self._url.database:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(self._url.database).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageUnavailable(f"{folder} cannot be created") from error
         with self._write_connection() as connection:
             migrate(connection)
 

@@ -59,6 +59,7 @@ _SUMMARY = [tables.plans.c[name] for name in PlanSummaryRow.__slots__]
 
 class PlanRepository:
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._rows = VersionedRows(connection, tables.plans)
 
     def add(self, plan_id: str, content: PlanContent, now: datetime) -> None:
@@ -71,6 +72,13 @@ class PlanRepository:
         values = row._asdict()
         content = PlanContent(**{name: values.pop(name) for name in PlanContent.__slots__})
         return PlanRow(content=content, **values)
+
+    def exists(self, plan_id: str, *, hold: bool = False) -> bool:
+        """Whether there is such a plan. With `hold` nobody deletes it before this write ends."""
+        query = select(tables.plans.c.id).where(tables.plans.c.id == plan_id)
+        if hold:
+            query = query.with_for_update(read=True, key_share=True)
+        return self._connection.execute(query).first() is not None
 
     def replace(
         self, plan_id: str, versions: Collection[int] | None, content: PlanContent, now: datetime

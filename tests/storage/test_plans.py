@@ -82,3 +82,13 @@ def test_pages_run_from_new_to_old_and_meet_every_plan_once(database: Database) 
             after = Position(rows[-1].created_at, rows[-1].id)
 
     assert seen == [f"pl_{number}" for number in (6, 5, 4, 3, 2, 1, 0)]
+
+
+def test_a_plan_is_there_until_it_is_deleted(database: Database) -> None:
+    with database.write() as repositories:
+        assert not repositories.plans.exists("pl_1", hold=True)
+        repositories.plans.add("pl_1", plan_content(), NOW)
+        assert repositories.plans.exists("pl_1", hold=True)
+    with database.read() as repositories:
+        assert repositories.plans.exists("pl_1")
+        assert not repositories.plans.exists("pl_2")

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+Document = dict[str, Any]
+
+PUBLIC = {
+    "GET /healthz",
+    "GET /readyz",
+    "POST /api/v1/estimates",
+    "GET /api/v1/models",
+    "GET /api/v1/models/{model_id}",
+    "GET /api/v1/gpus",
+    "GET /api/v1/gpus/{gpu_id}",
+    "GET /api/v1/strategies",
+    "GET /api/v1/frameworks",
+    "GET /api/v1/model-profiles",
+    "POST /api/v1/model-profiles",
+    "GET /api/v1/model-profiles/{profile_id}",
+    "PUT /api/v1/model-profiles/{profile_id}",
+    "DELETE /api/v1/model-profiles/{profile_id}",
+    "GET /api/v1/hardware-profiles",
+    "POST /api/v1/hardware-profiles",
+    "GET /api/v1/hardware-profiles/{profile_id}",
+    "PUT /api/v1/hardware-profiles/{profile_id}",
+    "DELETE /api/v1/hardware-profiles/{profile_id}",
+    "GET /api/v1/plans",
+    "POST /api/v1/plans",
+    "GET /api/v1/plans/{plan_id}",
+    "PUT /api/v1/plans/{plan_id}",
+    "DELETE /api/v1/plans/{plan_id}",
+    "GET /api/v1/plans/{plan_id}/shares",
+    "POST /api/v1/plans/{plan_id}/shares",
+    "DELETE /api/v1/plans/{plan_id}/shares/{share_id}",
+    "GET /api/v1/shares/{token}",
+}
+
+
+@pytest.fixture
+def document(client: TestClient) -> Document:
+    response = client.get("/openapi.json")
+    assert response.status_code == 200
+    return dict(response.json())
+
+
+def operations(document: Document) -> dict[str, Document]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_the_public_addresses_are_exactly_these(document: Document) -> None:
+    assert operations(document).keys() == PUBLIC
+
+
+def test_operation_ids_are_plain_names_and_unique(document: Document) -> None:
+    ids = [operation["operationId"] for operation in operations(document).values()]
+
+    assert len(set(ids)) == len(ids)
+    assert all(operation_id.isidentifier() for operation_id in ids)
+    assert not [operation_id for operation_id in ids if "api_v1" in operation_id]
+
+
+def test_every_error_is_documented_as_a_problem(document: Document) -> None:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for address, operation in operations(document).items():
+        errors = {s: r for s, r in operation["responses"].items() if not s.startswith("2")}
+        assert "500" in errors, address
+        assert all(response["content"] == problem for response in errors.values()), address
+        if "requestBody" in operation:
+            assert {"400", "413", "415", "422"} <= errors.keys(), address
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_body_and_every_answer_has_an_example(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    for address, operation in operations(document).items():
+        if body := operation.get("requestBody"):
+            content = body["content"]["application/json"]
+            name = content["schema"].get("$ref", "").rsplit("/", 1)[-1]
+            assert "examples" in content or "examples" in schemas[name], address
+        for status, response in operation["responses"].items():
+            if status in ("200", "201"):
+                assert "example" in response["content"]["application/json"], address
+
+
+def test_the_request_examples_are_accepted(client: TestClient, document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    for address, operation in operations(document).items():
+        method, path = address.split()
+        if method != "POST" or "{" in path:
+            continue
+        content = operation["requestBody"]["content"]["application/json"]
+        examples = [e["value"] for e in content.get("examples", {}).values()]
+        examples += schemas[content["schema"]["$ref"].rsplit("/", 1)[-1]].get("examples", [])
+        for example in examples:
+            response = client.post(path, json=example)
+            assert response.is_success, f"{address}: {response.text}"
+
+
+def test_every_operation_has_a_summary_and_a_description(document: Document) -> None:
+    for address, operation in operations(document).items():
+        assert operation["summary"], address
+        assert operation["description"], address

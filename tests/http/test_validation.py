@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from app.http.validation import field_errors
+from app.schemas.estimates import EstimateRequest
+from app.schemas.profiles import NewHardwareProfile, NewModelProfile
+from tests.factories import estimate_request, merged, new_hardware_profile
+
+
+def errors_of(model: type[BaseModel], body: Any) -> dict[str, str]:
+    """What is said about a body that a route takes as `model`."""
+
+    def endpoint(body: BaseModel) -> None: ...
+
+    endpoint.__annotations__["body"] = model
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(body)
+    raised = [{**error, "loc": ("body", *error["loc"])} for error in caught.value.errors()]
+    found = field_errors(RequestValidationError(raised, body=body), endpoint)
+    return {error.pointer: error.detail for error in found}
+
+
+def bad_estimate(**changes: Any) -> dict[str, str]:
+    return errors_of(EstimateRequest, estimate_request(**changes))
+
+
+def test_a_missing_field_is_asked_for() -> None:
+    assert errors_of(EstimateRequest, {"model": {}}) == {"/hardware": "Add this field."}
+
+
+def test_the_alternatives_of_a_union_are_one_sentence_at_the_real_place() -> None:
+    assert bad_estimate(options={"deepspeed": {"reduce_bucket_size": -1}}) == {
+        "/options/deepspeed/reduce_bucket_size": "Use a number that is at least 0 or use 'auto'."
+    }
+    assert bad_estimate(training={"lora": {"target_modules": 3}}) == {
+        "/training/lora/target_modules": "Use text or use a list."
+    }
+
+
+def test_an_unknown_field_names_the_nearest_known_one() -> None:
+    assert bad_estimate(training={"sequence_lenght": 1}) == {
+        "/training/sequence_lenght": (
+            "There is no field 'sequence_lenght': did you mean 'sequence_length'?"
+        )
+    }
+
+
+def test_an_unknown_field_without_a_near_one_lists_the_known_ones() -> None:
+    assert bad_estimate(options={"fsdp": {"qqq": 1}}) == {
+        "/options/fsdp/qqq": "There is no field 'qqq': use reduce_dtype."
+    }
+
+
+def test_a_pointer_is_escaped() -> None:
+    assert list(bad_estimate(**{"a/b~c": 1})) == ["/a~1b~0c"]
+
+
+def test_a_place_in_a_list_is_its_index() -> None:
+    assert bad_estimate(strategies=["zero3", 3]) == {"/strategies/1": "Use text."}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"training": {"fused_loss": "perhaps"}}, "Use true or false."),
+        ({"training": {"micro_batch_size": 1.5}}, "Use a whole number."),
+        ({"training": {"micro_batch_size": 10**30}}, "Use a number that is at most 65,536."),
+        ({"hardware": {"nodes": None}}, "Use a whole number."),
+        ({"hardware": []}, "Use an object."),
+        ({"strategies": []}, "Give at least 1."),
+        ({"strategies": "zero3"}, "Use a list."),
+        ({"model": {"id": "x" * 300}}, "Use at most 200 characters."),
+    ],
+)
+def test_each_kind_of_error_has_its_sentence(changes: dict[str, Any], sentence: str) -> None:
+    assert list(bad_estimate(**changes).values()) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("price", "sentence"),
+    [
+        (1.234, "Use at most 2 decimals."),
+        (-1, "Use a number that is at least 0."),
+        ("dear", "Use a number."),
+        (1e13, "Use a number that is at most 1,000,000,000,000."),
+    ],
+)
+def test_a_price_is_dollars_and_cents(price: object, sentence: str) -> None:
+    body = new_hardware_profile(price_usd=price)
+    assert errors_of(NewHardwareProfile, body) == {"/price_usd": sentence}
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x00", "\u202eabc", "a\u2028b"])
+def test_a_name_has_no_control_characters(name: str) -> None:
+    body = new_hardware_profile(name=name)
+    assert "Remove the control character U+" in errors_of(NewHardwareProfile, body)["/name"]
+
+
+def test_a_rule_about_the_whole_body_points_at_the_whole_body() -> None:
+    assert errors_of(NewModelProfile, {"name": "x"}) == {"": "Give either config or base."}
+
+
+def test_no_sentence_is_left_to_the_library() -> None:
+    body = merged(
+        new_hardware_profile(),
+        {"compute_capability": "nine", "pcie_gb_s": 0, "nvme_gib": -1, "nodes": "1x"},
+    )
+    assert errors_of(NewHardwareProfile, body) == {
+        "/compute_capability": "Use a version with one decimal, such as 9.0.",
+        "/pcie_gb_s": "Use a number above 0.",
+        "/nvme_gib": "Use a number that is at least 0.",
+        "/nodes": "Use a whole number.",
+    }

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from app.storage.database import Database
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = [sys.executable, "-m", "app.main"]
+
+
+def environment(**settings: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("SHARDPLAN_")}
+    return kept | settings
+
+
+def start_fails(**settings: str) -> str:
+    """What a start says that ends with status 2."""
+    ended = subprocess.run(
+        COMMAND, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr.strip().splitlines()[-1]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_the_command_migrates_and_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"sqlite:///{tmp_path}/new/folder/shardplan.db"
+    server = subprocess.Popen(
+        COMMAND,
+        cwd=ROOT,
+        env=environment(HOST="127.0.0.1", PORT=str(port), SHARDPLAN_DATABASE_URL=url),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_for(f"http://127.0.0.1:{port}/readyz") == 200
+    finally:
+        server.terminate()
+        assert server.wait(30) in (0, -15)
+    assert [file.name for file in (tmp_path / "new" / "folder").iterdir()] == ["shardplan.db"]
+
+
+def wait_for(address: str) -> int:
+    for _ in range(200):
+        try:
+            with urlopen(address, timeout=5) as answer:
+                return int(answer.status)
+        except URLError:
+            time.sleep(0.1)
+    raise AssertionError(f"{address} did not answer")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"HOST": "0.0.0.0"}, "SHARDPLAN_ALLOW_REMOTE=true"),
+        ({"SHARDPLAN_ACCESS": "keys"}, "the only mode is 'open'"),
+        ({"PORT": "http"}, "PORT: "),
+        ({"SHARDPLAN_DATABASE_URL": "mysql://x"}, "use sqlite:///path"),
+        ({"SHARDPLAN_DATABASE_URL": "sqlite:////proc/nothing/x.db"}, "cannot be opened"),
+    ],
+)
+def test_what_cannot_start_says_why_in_one_sentence(
+    settings: dict[str, str], sentence: str
+) -> None:
+    assert sentence in start_fails(**settings)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shardplan.db"
+    database = Database(url)
+    database.open()
+    database.close()
+    with sqlite3.connect(tmp_path / "shardplan.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    assert "made by a newer version" in start_fails(SHARDPLAN_DATABASE_URL=url)
