@@ -9,7 +9,16 @@ from typing import Any
 
 from app.schemas.estimates import Component, Evidence, StrategyEstimate, Verdict
 from app.schemas.planning import Fix, PlanResult
-from app.web.bars import GROUP_TITLES, GROUPS, VERDICT_WORDS, Chart, chart_of, in_order, is_common
+from app.web.bars import (
+    GROUP_TITLES,
+    GROUPS,
+    VERDICT_WORDS,
+    Chart,
+    chart_of,
+    in_order,
+    is_common,
+    offloads,
+)
 from app.web.charts import Figure, figure_of
 from app.web.forms import View
 from app.web.numbers import NOTHING, gib, integer, percent, signed_gib, whole_gib
@@ -74,7 +83,7 @@ class Why:
 
 @dataclass(frozen=True)
 class PhaseRow:
-    """One strategy's figures in GiB. `cells` pairs each phase's text with whether it is the peak."""
+    """One strategy's figures in GiB. `cells` pairs a phase's text with whether it is the peak."""
 
     strategy: str
     title: str
@@ -111,7 +120,7 @@ class Answer:
 def answer_of(
     result: PlanResult, view: View, apply: Callable[[dict[str, Any]], str | None]
 ) -> Answer:
-    """The view of a result. `apply` gives the address that a patch leads to, None where none may."""
+    """The view of a result. `apply` gives a patch's address, or None where none may be applied."""
     ordered = in_order(result.estimate.estimates)
     selected = _selected(ordered, view, result.headline.strategy)
     fsdp1 = view.fsdp1 or (selected is not None and not is_common(selected))
@@ -145,9 +154,7 @@ def _selected(
         if name in by_id:
             return by_id[name]
     possible = [e for e in ordered if e.peak is not None]
-    return min(
-        possible, key=lambda e: e.peak.allocated_bytes if e.peak else 0, default=None
-    )
+    return min(possible, key=lambda e: e.peak.allocated_bytes if e.peak else 0, default=None)
 
 
 def _fix(fix: Fix, href: str | None) -> FixRow:
@@ -264,10 +271,9 @@ def _or_nothing(value: int | None, show: Callable[[int], str]) -> str:
 def _short(result: PlanResult, selected: StrategyEstimate | None) -> str:
     """What the phone's bottom bar says beside the verdict: the figure that the verdict is about."""
     verdict = result.headline.verdict
-    estimates = result.estimate.estimates
     if verdict == "does_not_fit":
-        rooms = [e.headroom_bytes for e in estimates if e.headroom_bytes is not None]
-        over = [room for room in rooms if room < 0]
+        rooms = [e.headroom_bytes for e in result.estimate.estimates if not offloads(e)]
+        over = [room for room in rooms if room is not None and room < 0]
         return f"{gib(-max(over))} GiB over" if over else ""
     if selected is None or selected.verdict != verdict or selected.headroom_bytes is None:
         return ""

@@ -98,7 +98,8 @@ def in_order(estimates: Iterable[StrategyEstimate]) -> list[StrategyEstimate]:
     return sorted(estimates, key=lambda e: order.get(e.strategy, len(order)))
 
 
-def _offloads(estimate: StrategyEstimate) -> bool:
+def offloads(estimate: StrategyEstimate) -> bool:
+    """Whether a strategy keeps part of the training state outside the GPU."""
     known = STRATEGIES.get(estimate.strategy)
     return known is not None and known.offload != "none"
 
@@ -118,7 +119,7 @@ def scale_of(estimates: Sequence[StrategyEstimate], usable_bytes: int, full: boo
     peaks = [e.peak.high_bytes for e in estimates if e.peak]
     if full:
         return _next_step(max([usable_bytes * 1.25, *(1.02 * peak for peak in peaks)]))
-    resident = [e.peak.allocated_bytes for e in estimates if e.peak and not _offloads(e)]
+    resident = [e.peak.allocated_bytes for e in estimates if e.peak and not offloads(e)]
     wanted = max(1.25 * usable_bytes, 1.05 * min(resident, default=0))
     return min(_next_step(wanted), int(3.5 * usable_bytes))
 
@@ -131,9 +132,7 @@ def ticks_of(scale_bytes: int) -> tuple[tuple[float, str], ...]:
     """At most eight labelled places on the scale, on round GiB; the last carries the unit."""
     scale = scale_bytes / GIB
     power = 10.0 ** math.floor(math.log10(scale / 7))
-    step = next(
-        (factor * power for factor in (1, 2, 2.5, 5, 10) if scale / (factor * power) <= 7)
-    )
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if scale / (factor * power) <= 7)
     places = [step * place for place in range(math.floor(scale / step + 1e-9) + 1)]
     texts = [f"{place:,.4g}" if place < 1000 else f"{place:,.0f}" for place in places]
     texts[-1] += " GiB"
@@ -147,8 +146,8 @@ def chart_of(estimate: EstimateResponse, *, full_scale: bool = False, fsdp1: boo
     usable = estimate.capacity.usable_bytes
     scale = scale_of(shown, usable, full_scale)
     sections = [
-        Section(title, tuple(_row(e, scale, usable) for e in shown if _offloads(e) == offloads))
-        for title, offloads in (("GPU memory only", False), ("With CPU or NVMe offload", True))
+        Section(title, tuple(_row(e, scale, usable) for e in shown if offloads(e) == outside))
+        for title, outside in (("GPU memory only", False), ("With CPU or NVMe offload", True))
     ]
     rows = [row for section in sections for row in section.rows]
     return Chart(
@@ -164,7 +163,7 @@ def chart_of(estimate: EstimateResponse, *, full_scale: bool = False, fsdp1: boo
 
 def totals_by_group(estimate: StrategyEstimate) -> dict[str, int]:
     """Bytes of the peak by component group, in the palette's order."""
-    totals = {group: 0 for group, _ in GROUPS}
+    totals: dict[str, int] = {group: 0 for group, _ in GROUPS}
     for component in estimate.components:
         totals[component.group] += component.bytes
     return totals

@@ -84,7 +84,7 @@ def save_model(
         parsed = _config(config) if config.strip() else None
         body = {"name": name, "config": parsed, "base": None if parsed else base.strip() or None}
         if parsed is None and body["base"] is None:
-            raise InvalidInput(FieldError("/config", "Paste a config.json, or choose a base model."))
+            raise InvalidInput(FieldError("/config", "Paste a config.json or choose a model."))
         services.model_profiles.create(_checked(NewModelProfile, body))
     except InvalidInput as error:
         return _models_page(request, services, "", values, _messages(error))

@@ -11,17 +11,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from app.domain.errors import FieldError
 from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import Preferences
 
-Kind = Literal["text", "tokens", "count", "elements", "flag", "maybe_flag", "names", "optional_count"]
+Kind = Literal[
+    "text", "names", "tokens", "count", "optional_count", "elements", "flag", "maybe_flag"
+]
 
 
 @dataclass(frozen=True)
@@ -208,11 +210,10 @@ def _write_value(value: Any) -> str:
             return str(value)
 
 
-def _display(param: Param, value: Any) -> str:
+def _display(value: Any) -> str:
     """The text of a value in its field: like in an address, with thousands commas."""
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else (
-        _write_value(value)
-    )
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if whole else _write_value(value)
 
 
 def _get(document: Mapping[str, Any], path: Sequence[str]) -> Any:
@@ -235,7 +236,7 @@ def document_of(request: EstimateRequest, preferences: Preferences) -> dict[str,
 
 _EXAMPLE_DOCUMENT = document_of(EXAMPLE, Preferences())
 DEFAULT_TEXT: Mapping[str, str] = {
-    param.name: _display(param, _get(_EXAMPLE_DOCUMENT, param.path)) for param in PARAMS
+    param.name: _display(_get(_EXAMPLE_DOCUMENT, param.path)) for param in PARAMS
 }
 
 
@@ -256,7 +257,7 @@ def read(pairs: Iterable[tuple[str, str]], leave_out: Iterable[str] = ()) -> Sub
         if text is not None and (text.strip() or param.kind not in ("text", "names")):
             try:
                 value = _read_value(param.kind, text)
-                values[param.name] = _display(param, value)
+                values[param.name] = _display(value)
             except ValueError as error:
                 errors[param.name] = str(error)
                 values[param.name] = text
@@ -285,21 +286,27 @@ def _validated(
     if errors:
         return Submission(values, view, errors=errors)
     chosen = document.pop("preferences", {})
-    request: EstimateRequest | None = None
-    preferences = Preferences()
-    for model, part, prefix in ((EstimateRequest, document, ()), (Preferences, chosen, ("preferences",))):
-        try:
-            valid = model.model_validate(part)
-        except ValidationError as failure:
-            for detail in failure.errors():
-                name = pointer_field("/" + "/".join(map(str, (*prefix, *detail["loc"]))))
-                errors.setdefault(name, _sentence(detail))
-        else:
-            if isinstance(valid, EstimateRequest):
-                request = valid
-            elif isinstance(valid, Preferences):
-                preferences = valid
-    return Submission(values, view, None if errors else request, preferences, errors)
+    request = _model(EstimateRequest, document, (), errors)
+    preferences = _model(Preferences, chosen, ("preferences",), errors)
+    if request is None or preferences is None:
+        return Submission(values, view, errors=errors)
+    return Submission(values, view, request, preferences)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _model(
+    kind: type[Model], part: Mapping[str, Any], place: tuple[str, ...], errors: dict[str, str]
+) -> Model | None:
+    """A part of the document, checked. What is wrong goes to `errors`, by field."""
+    try:
+        return kind.model_validate(part)
+    except ValidationError as failure:
+        for detail in failure.errors():
+            name = pointer_field("/" + "/".join(map(str, (*place, *detail["loc"]))))
+            errors.setdefault(name, _sentence(detail))
+    return None
 
 
 def _sentence(detail: ErrorDetails) -> str:
@@ -369,6 +376,8 @@ def _merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, 
     found = dict(document)
     for key, value in patch.items():
         old = found.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        found[key] = _merged(old, value) if both else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            found[key] = _merged(old, value)
+        else:
+            found[key] = value
     return found

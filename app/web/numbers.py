@@ -46,14 +46,8 @@ def percent(fraction: float) -> str:
 
 def dollars(low_cents: int | None, high_cents: int | None) -> str:
     """A price range in dollars: "$8,500", "$8,500–9,200", or that there is none."""
-    if low_cents is None and high_cents is None:
-        return "No public price"
-    low = low_cents if low_cents is not None else high_cents
-    high = high_cents if high_cents is not None else low_cents
-    assert low is not None and high is not None
-    if low == high:
-        return f"${low / 100:,.0f}"
-    return f"${low / 100:,.0f}–{high / 100:,.0f}"
+    texts = [f"{cents / 100:,.0f}" for cents in (low_cents, high_cents) if cents is not None]
+    return f"${'–'.join(dict.fromkeys(texts))}" if texts else "No public price"
 
 
 def plural(count: int, noun: str) -> str:

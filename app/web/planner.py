@@ -49,9 +49,7 @@ def evaluate(services: Services, pairs: list[tuple[str, str]]) -> Evaluation:
     return Evaluation(submission, shown, instead, bad)
 
 
-def _plan(
-    services: Services, submission: Submission
-) -> tuple[Submission, PlanResult | None]:
+def _plan(services: Services, submission: Submission) -> tuple[Submission, PlanResult | None]:
     if submission.request is None:
         return submission, None
     try:

@@ -88,9 +88,7 @@ def revoke_share(services: ServicesDep, plan_id: str, share_id: str) -> Response
 
 
 @router.post("/{plan_id}/delete")
-def delete_plan(
-    services: ServicesDep, plan_id: str, version: Annotated[int, Form()]
-) -> Response:
+def delete_plan(services: ServicesDep, plan_id: str, version: Annotated[int, Form()]) -> Response:
     """Deletes the version that the reader saw, with its links."""
     services.plans.delete(plan_id, IfMatch(frozenset({version})))
     return RedirectResponse("/plans", status_code=303)

@@ -19,12 +19,16 @@ from app.web.options import vendor_name
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 THEMES = ("light", "dark")
 
-_AMOUNT = re.compile(r"\d[\d,.]* GiB")
+_AMOUNT = re.compile(r"(\d[\d,.]* GiB)")
 
 
 def emphasised(text: str) -> Markup:
     """A sentence with its memory amounts in bold; everything else is escaped."""
-    return Markup(_AMOUNT.sub(lambda found: f"<strong>{found[0]}</strong>", str(escape(text))))
+    pieces = _AMOUNT.split(text)
+    return Markup("").join(
+        Markup("<strong>{}</strong>").format(piece) if place % 2 else escape(piece)
+        for place, piece in enumerate(pieces)
+    )
 
 
 def theme_of(request: Request) -> str:

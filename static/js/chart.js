@@ -41,6 +41,7 @@
       width: first.width,
       height,
       yaxis: { ...figure.layout.yaxis, range: [height, 0] },
+      xaxis: { ...figure.layout.xaxis, showgrid: !apart },
       shapes: figure.layout.shapes.map(across),
     };
     return { data, layout };
