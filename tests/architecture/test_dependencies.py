@@ -1,0 +1,55 @@
+"""The product depends on what it imports, on a few things that it loads by name, and no more."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.architecture.repository import ROOT, python_modules
+
+LOADED_BY_NAME = {
+    "httptools": "uvicorn's HTTP parser",
+    "jinja2": "what the fragments' renderer renders with",
+    "plotly": "the local copy of plotly.js, found among its files",
+    "psycopg": "the driver that a PostgreSQL URL names",
+    "python-multipart": "what reads the forms of pages",
+    "uvloop": "uvicorn's event loop",
+}
+
+# Released with the package that they belong to, and pinned by it.
+PARTS = {"markupsafe": "jinja2", "pydantic-core": "pydantic"}
+
+
+def imported(*packages: str) -> set[str]:
+    """The distributions that the modules of our packages import, by canonical name."""
+    tops = set()
+    for path in (path for package in packages for path in python_modules(package)):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                tops |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                tops.add((node.module or "").partition(".")[0])
+    third_party = tops - sys.stdlib_module_names - {"app", "benchmarks", "tests", "conftest"}
+    providers = packages_distributions()
+    names = {canonicalize_name(name) for top in third_party for name in providers[top]}
+    return names - PARTS.keys()
+
+
+def asked_for(group: str) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lines = {"runtime": project["project"]["dependencies"], **project["dependency-groups"]}[group]
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def test_the_product_depends_on_exactly_what_it_uses() -> None:
+    assert asked_for("runtime") == imported("app", "migrations") | LOADED_BY_NAME.keys()
+
+
+def test_tests_and_benchmarks_import_only_what_is_locked_for_them() -> None:
+    used = imported("tests", "benchmarks") - asked_for("runtime")
+    assert used <= asked_for("dev")
