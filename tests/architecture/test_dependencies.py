@@ -36,7 +36,7 @@ def imported(*packages: str) -> set[str]:
                 tops.add((node.module or "").partition(".")[0])
     third_party = tops - sys.stdlib_module_names - {"app", "benchmarks", "tests", "conftest"}
     providers = packages_distributions()
-    names = {canonicalize_name(name) for top in third_party for name in providers[top]}
+    names: set[str] = {canonicalize_name(name) for top in third_party for name in providers[top]}
     return names - PARTS.keys()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,16 @@ def test_the_settings_table_is_what_the_settings_are() -> None:
 def test_every_setting_that_is_named_exists(page: Path) -> None:
     named = set(re.findall(r"\bSHARDPLAN_[A-Z_]+\b", page.read_text()))
     assert named <= settings().keys() | TEST_SETTINGS
+
+
+def test_make_help_lists_every_target_that_is_meant_for_people() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    listing = subprocess.run(
+        ["make"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert [line.split()[:2] for line in listing] == [["make", target] for target in phony.split()]
+    assert all(len(line.split()) > 2 for line in listing)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=module_id)
