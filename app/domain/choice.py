@@ -20,9 +20,7 @@ _BEST_VERDICT_FIRST = {"fits": 0, "tight": 1, "does_not_fit": 2, "unsupported": 
 def allowed(outcomes: Iterable[Assessment], offload: Offload) -> list[Assessment]:
     """The possible strategies that offload no deeper than allowed."""
     reach = _REACH[offload]
-    return [
-        o for o in outcomes if o.judgement is not None and _REACH[o.strategy.offload] <= reach
-    ]
+    return [o for o in outcomes if o.judgement is not None and _REACH[o.strategy.offload] <= reach]
 
 
 def preferred(outcomes: Iterable[Assessment]) -> Assessment | None:

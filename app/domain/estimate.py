@@ -14,7 +14,6 @@ from app.domain.step_activations import StepActivations
 from app.domain.strategies import Strategy
 from app.domain.units import Integer, largest, smallest
 
-
 STEP_PHASES: tuple[Phase, ...] = ("forward", "backward", "step")
 
 
@@ -130,9 +129,7 @@ def capacity_of(job: Job) -> Capacity:
     if given is not None:
         return Capacity(largest(device, given), 0, given)
     distributed = smallest(hardware.world_size - 1, 1)
-    runtime = (
-        overhead.CONTEXT + overhead.LIBRARIES_SHARDED + overhead.NCCL_DEEPSPEED * distributed
-    )
+    runtime = overhead.CONTEXT + overhead.LIBRARIES_SHARDED + overhead.NCCL_DEEPSPEED * distributed
     return Capacity(device, runtime, device - runtime)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 
-
 @dataclass(frozen=True)
 class Gpu:
     """One accelerator as the training process sees it.
@@ -60,5 +59,3 @@ class Hardware:
     @cached_property
     def world_size(self) -> int:
         return self.gpus_per_node * self.nodes
-
-

@@ -237,5 +237,3 @@ def mlp_width(kind: LayerKind) -> int:
     if isinstance(mlp, MixtureOfExperts):
         return mlp.per_token * mlp.width + mlp.shared_width
     return 0
-
-

@@ -1,6 +1,6 @@
 """Combinations that do not exist: one rule each, one sentence each, with the remedy.
 
-A rule looks at records (what a strategy shards and where, what an optimizer can do), never at names.
+A rule looks at records (what a strategy shards and where, what an optimizer can do), not at names.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ class Stop:
 class ModelQuantities:
     """Parameter counts that formulas ask for. Elements, not bytes.
 
-    `parameters` include adapters' base model only; `adapters` are LoRA's; `trained` are whatever has
-    a gradient; `root_trained` those of them outside the layers. `factored`: rows plus columns of
-    every trained matrix plus whole vectors (Adafactor). `tensors`: trained tensors in order.
+    `parameters` include adapters' base model only; `adapters` are LoRA's; `trained` are whatever
+    has a gradient; `root_trained` those of them outside the layers. `factored`: rows plus columns
+    of every trained matrix plus whole vectors (Adafactor). `trained_tensors`: sizes in order.
     """
 
     spec: ModelSpec

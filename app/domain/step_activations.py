@@ -59,7 +59,9 @@ class StepActivations:
     @cached_property
     def outside(self) -> tuple[Term, ...]:
         """Alive from forward to backward but in no layer: final norm, rotary tables, mask."""
-        attention = next((k.layer.attention for k in self.quantities.kinds if k.layer.attention), None)
+        attention = next(
+            (k.layer.attention for k in self.quantities.kinds if k.layer.attention), None
+        )
         terms = [
             act.outside_layers(
                 t=self.tokens,
@@ -91,9 +93,7 @@ class StepActivations:
     @cached_property
     def layer_input(self) -> Term:
         """The residual stream between two layers."""
-        return act.layer_checkpoints(
-            n=1, t=self.tokens, h=self._hidden, s=self.stream.residual
-        )
+        return act.layer_checkpoints(n=1, t=self.tokens, h=self._hidden, s=self.stream.residual)
 
     @cached_property
     def all_kept(self) -> Bundle:

@@ -89,7 +89,7 @@ BucketSize = Annotated[Elements | Auto, BeforeValidator(_integral)]
 
 
 class DeepSpeedChoice(BaseModel):
-    """DeepSpeed's own `zero_optimization` keys. Keys that move no memory are accepted and ignored."""
+    """DeepSpeed's own `zero_optimization` keys. Keys that move no memory are ignored."""
 
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, frozen=True)
 
@@ -124,7 +124,9 @@ class EstimateRequest(Request):
 
 Verdict = Literal["fits", "tight", "does_not_fit", "unsupported"]
 Phase = Literal["setup", "forward", "backward", "step", "resident"]
-Group = Literal["weights", "gradients", "optimizer_states", "activations", "logits_and_loss", "buffers"]
+Group = Literal[
+    "weights", "gradients", "optimizer_states", "activations", "logits_and_loss", "buffers"
+]
 
 
 @dataclass(slots=True)
@@ -137,7 +139,7 @@ class ModelSummary:
 
 @dataclass(slots=True)
 class Capacity:
-    """Bytes of one GPU: what the driver offers, what the runtime takes, what is left to plan with."""
+    """Bytes of one GPU: what the driver offers, what the runtime takes, what is left."""
 
     device_bytes: int
     reserved_for_runtime_bytes: int
@@ -165,7 +167,7 @@ class Phases:
 
 @dataclass(slots=True)
 class Component:
-    """One allocation alive at the peak: its equation, the same with this job's values, its source."""
+    """One allocation alive at the peak: its equation, that with this job's values, its source."""
 
     name: str
     group: Group
@@ -179,6 +181,8 @@ class Component:
 
 @dataclass(slots=True)
 class Evidence:
+    """Measured runs near an estimate, the engine's mean error on them, and the nearest ids."""
+
     measured_runs: int
     mean_abs_error: float
     nearest: list[str]
@@ -207,11 +211,14 @@ class StrategyEstimate:
 
 @dataclass(slots=True)
 class EstimateResponse:
+    """The whole answer; `evidence` is that of all its estimates together."""
+
     engine_version: str
     catalog_version: str
     model: ModelSummary
     capacity: Capacity
     estimates: list[StrategyEstimate]
+    evidence: Evidence
 
 
 ESTIMATE_RESPONSE: TypeAdapter[EstimateResponse] = TypeAdapter(EstimateResponse)

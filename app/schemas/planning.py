@@ -1,4 +1,4 @@
-"""A plan's result: the estimate, the one-line answer and the changes that would make the job fit."""
+"""A plan's result: the estimate, the one-line answer and the changes that make the job fit."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ class Headline:
 
 @dataclass(slots=True)
 class Fix:
-    """One change that makes the job fit: merge `patch` into the request and this verdict holds.
+    """One change that makes the job fit, as an imperative (`change`) and as a `noun`.
 
-    `patch` has the request's shape plus an optional `preferences`; objects merge, lists and scalars
-    replace. `headroom_bytes` is per GPU with the patch applied, under `strategy`.
+    Merge `patch` into the request, and this verdict holds. `patch` has the request's shape plus an
+    optional `preferences`; objects merge, lists and scalars replace. `headroom_bytes` is per GPU with the patch applied, under `strategy`.
     """
 
     change: str
+    noun: str
     detail: str
     patch: dict[str, Any]
     strategy: str

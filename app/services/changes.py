@@ -21,9 +21,10 @@ GROWTH = (2, 4, 8, 16, 32)
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to change: an imperative, what it means, its cost in words, and the patch."""
+    """One thing to change: an imperative, a noun, what it means, its cost, the patch."""
 
     text: str
+    noun: str
     detail: str
     cost: str
     patch: Patch
@@ -38,16 +39,20 @@ def _expandable_segments(
     if job.options.allocator == "default":
         yield Change(
             "Set expandable_segments:True",
+            "expandable segments",
             "One environment variable; the allocator fragments less.",
             NO_HARDWARE,
             {"options": {"allocator": "expandable_segments"}},
         )
 
 
-def _checkpointing(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
+def _checkpointing(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
     if not job.training.activation_checkpointing:
         yield Change(
             "Turn on activation checkpointing",
+            "activation checkpointing",
             "Same result; recomputes each layer in the backward pass.",
             NO_HARDWARE,
             {"training": {"activation_checkpointing": True}},
@@ -62,6 +67,7 @@ def _smaller_micro_batch(
     for smaller in divisors:
         yield Change(
             f"Use micro-batch {smaller} and {steps * batch // smaller} accumulation steps",
+            f"micro-batch {smaller}",
             "Same global batch, in smaller pieces.",
             NO_HARDWARE,
             {
@@ -79,6 +85,7 @@ def _flash_attention(
     if job.training.attention == "eager":
         yield Change(
             "Use SDPA attention",
+            "SDPA attention",
             "Same result; the scores are never kept whole.",
             NO_HARDWARE,
             {"training": {"attention": "sdpa"}},
@@ -91,6 +98,7 @@ def _eight_bit_optimizer(
     if job.training.optimizer == "adamw" and job.training.method == "full":
         yield Change(
             "Use 8-bit AdamW",
+            "8-bit AdamW",
             "Quantised optimizer states; nearly the same result.",
             NO_HARDWARE,
             {"training": {"optimizer": "adamw_8bit"}},
@@ -102,6 +110,7 @@ def _lora(request: EstimateRequest, preferences: Preferences, job: Job) -> Itera
         rank = job.training.lora.rank
         yield Change(
             f"Switch to LoRA, rank {rank}, all linear layers",
+            "LoRA",
             "Trains small adapters and leaves the model frozen.",
             NO_HARDWARE,
             {"training": {"method": "lora"}},
@@ -114,6 +123,7 @@ def _offload_to_host(
     if preferences.offload == "none":
         yield Change(
             "Allow offload to host memory",
+            "offload to host memory",
             "Same result; slower, since states cross PCIe in every step.",
             NO_HARDWARE,
             {"preferences": {"offload": "cpu"}},
@@ -125,6 +135,7 @@ def _qlora(request: EstimateRequest, preferences: Preferences, job: Job) -> Iter
         rank = job.training.lora.rank
         yield Change(
             f"Switch to QLoRA, rank {rank}",
+            "QLoRA",
             "Adapters on a model quantised to 4 bits.",
             NO_HARDWARE,
             {"training": {"method": "qlora"}},
@@ -137,6 +148,7 @@ def _offload_to_nvme(
     if preferences.offload != "nvme":
         yield Change(
             "Allow offload to NVMe",
+            "offload to NVMe",
             "Same result; much slower.",
             NO_HARDWARE,
             {"preferences": {"offload": "nvme"}},
@@ -151,6 +163,7 @@ def _shorter_sequence(
         if shorter >= 512:
             yield Change(
                 f"Shorten the sequence to {shorter:,} tokens",
+                f"{shorter:,} tokens",
                 "Longer documents are cut or split.",
                 NO_HARDWARE,
                 {"training": {"sequence_length": shorter}},
@@ -166,6 +179,7 @@ def _more_nodes(request: EstimateRequest, preferences: Preferences, job: Job) ->
         more = hardware.gpus_per_node * (nodes - hardware.nodes)
         yield Change(
             f"Grow to {hardware.gpus_per_node * nodes:,} GPUs ({nodes:,} nodes)",
+            f"{hardware.gpus_per_node * nodes:,} GPUs",
             "Needs a fast network between the nodes.",
             _price(job, more),
             {"hardware": {"nodes": nodes}},
@@ -196,9 +210,7 @@ PROPOSALS: tuple[Proposal, ...] = (
 )
 
 
-def proposals(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> list[list[Change]]:
+def proposals(request: EstimateRequest, preferences: Preferences, job: Job) -> list[list[Change]]:
     """Variants of each change that applies, mildest first; with checkpointing added where off.
 
     Of each inner list the first that fits is the one to offer.
@@ -217,6 +229,7 @@ def proposals(
 def _both(change: Change, checkpointing: Change) -> Change:
     return Change(
         f"{change.text} and activation checkpointing",
+        f"{change.noun} and activation checkpointing",
         change.detail,
         change.cost,
         merge(change.patch, checkpointing.patch),

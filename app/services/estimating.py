@@ -57,6 +57,7 @@ class Estimator:
                 usable_bytes=capacity.usable,
             ),
             estimates=[self._one(job, outcome) for outcome in assessed.outcomes],
+            evidence=self._evidence.near_any(job, (o.strategy for o in assessed.outcomes)),
         )
 
     def _one(self, job: Job, outcome: Assessment) -> StrategyEstimate:
@@ -113,9 +114,7 @@ def _component(term: Term) -> document.Component:
     )
 
 
-def _unsupported(
-    strategy: Strategy, reason: str, evidence: document.Evidence
-) -> StrategyEstimate:
+def _unsupported(strategy: Strategy, reason: str, evidence: document.Evidence) -> StrategyEstimate:
     return StrategyEstimate(
         strategy=strategy.id,
         title=strategy.title,

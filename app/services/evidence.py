@@ -1,4 +1,4 @@
-"""How far an estimate can be believed: the measured runs near it, and the engine's error on them."""
+"""How far an estimate can be believed: the measured runs near it, the engine's error on them."""
 
 from __future__ import annotations
 
@@ -61,18 +61,25 @@ class Evidence:
 
     def near(self, job: Job, strategy: Strategy) -> EvidenceDocument:
         """The evidence for one estimate."""
-        return self._near(job.spec, job.training.method, strategy)
+        return self._near(job.spec, job.training.method, (strategy,))
 
-    def _find(self, spec: ModelSpec, method: Method, strategy: Strategy) -> EvidenceDocument:
+    def near_any(self, job: Job, strategies: Iterable[Strategy]) -> EvidenceDocument:
+        """The evidence for several strategies together, each run counted once."""
+        return self._near(job.spec, job.training.method, tuple(strategies))
+
+    def _find(
+        self, spec: ModelSpec, method: Method, strategies: tuple[Strategy, ...]
+    ) -> EvidenceDocument:
+        families = {_family(strategy) for strategy in strategies}
         speaking = [
             c
             for c in self._comparisons
-            if _family(c.strategy) == _family(strategy) and c.job.training.method == method
+            if _family(c.strategy) in families and c.job.training.method == method
         ]
         if not speaking:
             return EvidenceDocument(measured_runs=0, mean_abs_error=0.0, nearest=[])
         mean = sum(abs(c.error) for c in speaking) / len(speaking)
-        nearest = sorted(speaking, key=lambda c: _distance(c, spec, strategy))
+        nearest = sorted(speaking, key=lambda c: _distance(c, spec, strategies))
         return EvidenceDocument(
             measured_runs=len(speaking),
             mean_abs_error=round(mean, 6),
@@ -84,7 +91,9 @@ def _family(strategy: Strategy) -> tuple[str, str, str]:
     return strategy.engine, strategy.optimizer_on, strategy.parameters_on
 
 
-def _distance(comparison: Comparison, spec: ModelSpec, strategy: Strategy) -> tuple[bool, bool, float]:
+def _distance(
+    comparison: Comparison, spec: ModelSpec, strategies: tuple[Strategy, ...]
+) -> tuple[bool, bool, float]:
     other = comparison.job.spec
     ratio = log(other.total_parameters / spec.total_parameters)
-    return comparison.strategy is not strategy, other.model_type != spec.model_type, abs(ratio)
+    return comparison.strategy not in strategies, other.model_type != spec.model_type, abs(ratio)

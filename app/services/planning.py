@@ -80,6 +80,7 @@ class Planner:
         before = best.usage.peak if base is None or base.usage is None else base.usage.peak
         return Fix(
             change=change.text,
+            noun=change.noun,
             detail=change.detail,
             patch=patch,
             strategy=best.strategy.id,
@@ -130,15 +131,15 @@ def _refusal(fixes: list[Fix], tried: list[Fix]) -> str:
     if fixes:
         cheapest = fixes[0]
         room = round(cheapest.headroom_bytes / GIB)
-        change = cheapest.change[0].lower() + cheapest.change[1:]
-        return f"Does not fit in GPU memory. Cheapest fix: {change}, with {room:,} GiB headroom."
+        fix = f"{cheapest.noun}, with {room:,} GiB headroom"
+        return f"Does not fit in GPU memory. Cheapest fix: {fix}."
     if not tried:
         return "Does not fit, and no change we know makes it fit."
     closest = max(tried, key=lambda fix: fix.headroom_bytes)
-    change = closest.change[0].lower() + closest.change[1:]
     over = f"over by {-closest.headroom_bytes / GIB:,.0f} GiB"
     outcome = over if closest.headroom_bytes < 0 else "which is tight"
-    return f"Does not fit, and no change we know makes it fit safely. Closest: {change}, {outcome}."
+    closest_fix = f"{closest.noun}, {outcome}"
+    return f"Does not fit, and no change we know makes it fit safely. Closest: {closest_fix}."
 
 
 def _shortfall(

@@ -44,7 +44,7 @@ class Resolver:
         """The job that a request asks about.
 
         Raises:
-            InvalidInput: an unknown id, an ambiguous model, or a field that does not suit the model.
+            InvalidInput: an unknown id, an ambiguous model, or a field that the model rules out.
         """
         spec = self._model(request.model)
         hardware = self._hardware(request.hardware)
@@ -72,9 +72,7 @@ class Resolver:
 
     def _hardware(self, choice: HardwareChoice) -> Hardware:
         if (choice.gpu is None) == (choice.profile is None):
-            raise InvalidInput(
-                FieldError("/hardware", "Give exactly one of gpu or profile.")
-            )
+            raise InvalidInput(FieldError("/hardware", "Give exactly one of gpu or profile."))
         if choice.profile is not None:
             return self._profiles.hardware(choice.profile)
         return Hardware(

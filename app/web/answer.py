@@ -126,8 +126,6 @@ def answer_of(
     fsdp1 = view.fsdp1 or (selected is not None and not is_common(selected))
     chart = chart_of(result.estimate, full_scale=view.full_scale, fsdp1=fsdp1)
     shown = {row.strategy for row in chart.rows}
-    runs = sum(e.evidence.measured_runs for e in ordered)
-    error = sum(e.evidence.mean_abs_error * e.evidence.measured_runs for e in ordered)
     return Answer(
         verdict=result.headline.verdict,
         title=result.headline.title,
@@ -136,8 +134,8 @@ def answer_of(
         chart=chart,
         legend=GROUPS,
         figure=figure_of(chart),
-        evidence_chip=_chip(Evidence(runs, error / runs if runs else 0.0, [])),
-        measured=runs > 0,
+        evidence_chip=_chip(result.estimate.evidence),
+        measured=result.estimate.evidence.measured_runs > 0,
         why=None if selected is None else _why(selected),
         phases=tuple(_phases(e) for e in ordered if e.strategy in shown),
         selected=None if selected is None else selected.strategy,

@@ -1,4 +1,4 @@
-"""`POST /api/v1/estimates`: how much memory a job needs under each strategy, and whether it fits."""
+"""`POST /api/v1/estimates`: the memory of a job under each strategy, and whether it fits."""
 
 from __future__ import annotations
 

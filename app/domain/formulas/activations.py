@@ -259,7 +259,7 @@ def latent_attention(
     label="Linear attention",
     group="activations",
     equation="n × t × (c × (6 × q + 6 × v) + 8 × H)",
-    source="Gated delta rule and Mamba-2: projections, convolution, gates and output; an assumption",
+    source="Gated delta rule and Mamba-2: projections, convolution, gates, output; assumed",
     url=f"{_TRANSFORMERS}/models/qwen3_next/modeling_qwen3_next.py",
     per_sample=True,
     kind="assumed",
@@ -342,12 +342,10 @@ def layer_gradients(t: Integer, h: int, s: int, i: int, c: int) -> Integer:
     url=_SDPA,
     per_sample=True,
 )
-def attention_gradients(
-    t: Integer, h: int, s: int, q: int, kv: int, c: int, r: int
-) -> Integer:
+def attention_gradients(t: Integer, h: int, s: int, q: int, kv: int, c: int, r: int) -> Integer:
     """The flash kernel's outputs and accumulators beside the incoming gradient.
 
-    r is 2 where keys are shared by several query heads (dk and dv exist per query head first), else 0.
+    r is 2 where several query heads share a key (dk and dv exist per query head first), else 0.
     """
     return t * (h * s + c * ((2 + r) * q + 2 * kv) + 4 * q)
 

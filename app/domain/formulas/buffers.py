@@ -1,7 +1,7 @@
 """Buffers that exist because of how a framework communicates or computes.
 
-Symbols: P parameters, T trained ones, N ranks, w parameters of one layer, R those outside the layers
-(the root group), a bytes per gathered element, b bytes per reduced element.
+Symbols: P parameters, T trained ones, N ranks, w parameters of one layer, R those outside the
+layers (the root group), a bytes per gathered element, b bytes per reduced element.
 """
 
 from __future__ import annotations

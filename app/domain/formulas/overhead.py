@@ -1,4 +1,4 @@
-"""What the allocator holds beyond what is allocated, and what lies outside it. Fitted, and marked so.
+"""What the allocator holds beyond what is allocated, and what lies outside it. All of it is fitted.
 
 Symbols: p the peak of allocated bytes, R parameters outside the layers, w those of one layer,
 P all parameters, b bytes per reduced element. All of it was measured on H100 and H200 with PyTorch

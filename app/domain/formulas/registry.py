@@ -1,8 +1,8 @@
 """What a formula is: a small cited function, and the term it contributes to a moment.
 
-`@formula(...)` turns a function of named symbols into a `Formula`. Calling it evaluates the function
-and returns a `Term` that remembers the symbols, so that the page can show the equation with this
-job's values. Rendering is deferred until somebody asks: a sweep never pays for it.
+`@formula(...)` turns a function of named symbols into a `Formula`. Calling it evaluates the
+function and returns a `Term` that remembers the symbols, so that the page can show the equation
+with this job's values. Rendering is deferred until somebody asks: a sweep never pays for it.
 """
 
 from __future__ import annotations

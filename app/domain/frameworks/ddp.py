@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.domain.formulas import buffers, states
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks.state import (
     frozen_size,
     optimizer_state_terms,
@@ -10,7 +11,6 @@ from app.domain.frameworks.state import (
     weight_terms,
     workspace_terms,
 )
-from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job, Moment, Timeline
 from app.domain.precision import BF16, FP32, Numerics
 from app.domain.quantities import ModelQuantities
@@ -32,9 +32,7 @@ def adapter_bytes(job: Job) -> int:
     return FP32
 
 
-def timeline(
-    job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
-) -> Timeline:
+def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
     """DDP keeps weights, a bucket copy of the gradients and the states on every rank.
 
     Source: torch/nn/parallel/distributed.py, torch/csrc/distributed/c10d/reducer.cpp.
@@ -65,12 +63,8 @@ def timeline(
     moments = [
         Moment("setup", "model wrapped", setup),
         Moment("resident", "between steps", (resident,)),
-        Moment(
-            "forward", "loss", (resident, *waiting, *cached, step.all_kept, step.loss_forward)
-        ),
-        Moment(
-            "backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss_backward)
-        ),
+        Moment("forward", "loss", (resident, *waiting, *cached, step.all_kept, step.loss_forward)),
+        Moment("backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss_backward)),
     ]
     head = q.root_trained and q.embedding
     for stop in q.stops:

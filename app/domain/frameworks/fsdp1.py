@@ -26,7 +26,8 @@ adapter_bytes = fsdp2.adapter_bytes
 
 def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
     """Like FSDP2 with flat buffers, except that a sharded gradient outlives the step and that
-    materialising from the meta device unties the head."""
+    materialising from the meta device unties the head.
+    """
     return _Fsdp1(job, strategy, q, step).timeline()
 
 
@@ -117,11 +118,7 @@ class _Fsdp1:
             states.gradients(T=stop.trained_after, B=self.gradient_size, N=self.ranks),
             buffers.gathered_root(R=self.root, a=self.gathered),
             *self._gathered_at(stop),
-            *(
-                (states.head_gradient(E=self.q.embedding, B=self.gathered),)
-                if self.full
-                else ()
-            ),
+            *((states.head_gradient(E=self.q.embedding, B=self.gathered),) if self.full else ()),
         )
         inside = self.step.inside(stop)
         moments = [

@@ -1,6 +1,6 @@
 """FSDP2: `fully_shard` on every decoder layer, then on the root.
 
-Source: torch/distributed/fsdp/_fully_shard/_fsdp_param_group.py and _fsdp_collectives.py, 2.11–2.13;
+Source: torch/distributed/fsdp/_fully_shard/_fsdp_param_group.py and _fsdp_collectives.py;
 fully sharded data parallel, Zhao et al., 2023.
 """
 
@@ -44,11 +44,10 @@ def shard_ranks(job: Job, strategy: Strategy) -> Integer:
     return job.hardware.gpus_per_node if node else job.hardware.world_size
 
 
-def timeline(
-    job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
-) -> Timeline:
+def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
     """Shards at rest, the root gathered throughout, one or two layers gathered around the running
-    one, gradients reduced in flat buffers of the reduction's dtype, one layer behind."""
+    one, gradients reduced in flat buffers of the reduction's dtype, one layer behind.
+    """
     return _Fsdp2(job, strategy, q, step).timeline()
 
 
@@ -67,7 +66,9 @@ class _Fsdp2:
         self.gradient_size = self.numerics.gradients if self.full else adapter_bytes(job)
         reduce_fp32 = job.options.fsdp_reduce_dtype == "fp32"
         mixed = self.numerics.reduction == FP32
-        self.reduction = (FP32 if reduce_fp32 or training.precision == "fp32" else BF16) if mixed else BF16
+        self.reduction = (
+            (FP32 if reduce_fp32 or training.precision == "fp32" else BF16) if mixed else BF16
+        )
         self.accumulating = training.gradient_accumulation_steps > 1
 
     def timeline(self) -> Timeline:
@@ -107,7 +108,7 @@ class _Fsdp2:
         return buffers.gathered_layers(k=copies, w=parameters, a=self.gathered)
 
     def _held_layers(self) -> tuple[Term, ...]:
-        """Gathered at the loss: the last all-gather's output, and all layers where they are kept."""
+        """At the loss: the last all-gather's output, and all layers where they are kept."""
         last = self._layer(1, self.q.last_layer)
         if self.strategy.regathers:
             return (last,)

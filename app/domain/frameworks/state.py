@@ -83,6 +83,8 @@ def workspace_terms(job: Job) -> tuple[Term, ...]:
 def host_optimizer_bytes(job: Job, q: ModelQuantities, ranks: Integer, size: int) -> Integer:
     """Unpinned optimizer states in host memory, per rank."""
     optimizer = OPTIMIZERS[job.training.optimizer]
-    return sum(
-        term.bytes for term in optimizer_state_terms(job, q, size, ranks, flat=False)
-    ) if optimizer.states else 0
+    return (
+        sum(term.bytes for term in optimizer_state_terms(job, q, size, ranks, flat=False))
+        if optimizer.states
+        else 0
+    )

@@ -10,8 +10,12 @@ from functools import cached_property
 from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import zero
-from app.domain.frameworks.state import optimizer_state_terms, step_temporary_terms, weight_terms
-from app.domain.frameworks.state import workspace_terms
+from app.domain.frameworks.state import (
+    optimizer_state_terms,
+    step_temporary_terms,
+    weight_terms,
+    workspace_terms,
+)
 from app.domain.job import Job, Moment, Timeline
 from app.domain.precision import FP32
 from app.domain.quantities import ModelQuantities, Stop
@@ -52,12 +56,8 @@ class _Zero12:
         moments = [
             Moment("setup", "engine initialised", setup),
             Moment("resident", "between steps", (resident,)),
-            Moment(
-                "forward", "loss", (resident, *waiting, step.all_kept, step.loss_forward)
-            ),
-            Moment(
-                "backward", "loss", (resident, *waiting, step.all_kept, step.loss_backward)
-            ),
+            Moment("forward", "loss", (resident, *waiting, step.all_kept, step.loss_forward)),
+            Moment("backward", "loss", (resident, *waiting, step.all_kept, step.loss_backward)),
         ]
         for stop in q.stops:
             moments += self._layer(resident, stop)
@@ -107,12 +107,10 @@ class _Zero12:
         return (self._ipg,)
 
     def _unreduced(self, layers: tuple[int, ...]) -> tuple[Term, ...]:
-        """Stage 1 keeps gradients that bypass the bucket until backward ends; stage 2 frees them."""
+        """Stage 1 keeps gradients that bypass the bucket until backward ends."""
         if self.accumulating or self.sharded_gradients or not self.on_gpu:
             return ()
-        size = sum(
-            count * own for count, own in zip(layers, self.bucketing.bypassing, strict=True)
-        )
+        size = sum(count * own for count, own in zip(layers, self.bucketing.bypassing, strict=True))
         return (buffers.bypassing_gradients(m=size, B=self.size),)
 
     def _layer(self, resident: Bundle, stop: Stop) -> list[Moment]:
@@ -203,7 +201,6 @@ class _Zero12:
         sixteen = zero.pinned(self.size * share)
         largest = zero.pinned(self.size * self.q.largest_trained_tensor)
         optimizer = sum(
-            t.bytes
-            for t in optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
+            t.bytes for t in optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
         )
         return master + gradients + optimizer + sixteen + largest
