@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,8 +156,22 @@ def _prepare(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
     def _connect(connection: Any, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None
         for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}", *pragmas):
-            connection.execute(f"PRAGMA {pragma}")
+            _set(connection, pragma)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Sets a pragma; the switch to WAL ignores busy_timeout, so this waits in its place."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

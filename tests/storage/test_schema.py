@@ -3,9 +3,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from app.storage.database import Database
 from app.storage.errors import SchemaTooNew
@@ -30,10 +32,10 @@ def test_opening_twice_changes_nothing(database: Database) -> None:
     assert database.probe()["schema"] == expected_revision()
 
 
-def test_two_processes_that_start_at_once_both_open(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(4)]
+def test_processes_that_start_at_once_all_open(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(12)]
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(12) as pool:
         list(pool.map(Database.open, databases))
 
     for database in databases:
@@ -49,3 +51,23 @@ def test_a_schema_from_the_future_is_refused(database: Database, database_url: s
 
     with pytest.raises(SchemaTooNew, match="made by a newer version of Shardplan"):
         database.open()
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_behind(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+
+    def fail_at_the_end(config: Config, revision: str) -> None:
+        upgrade(config, revision)
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(command, "upgrade", fail_at_the_end)
+    database = Database(database_url)
+    with pytest.raises(RuntimeError, match="power cut"):
+        database.open()
+    database.close()
+
+    engine = create_engine(database_url)
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
