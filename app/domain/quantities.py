@@ -13,6 +13,7 @@ from functools import lru_cache
 from app.domain.architecture import Layer, ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.training import Lora, Method
+from app.domain.units import ceil_div
 
 ALL_LINEAR = "all-linear"
 
@@ -21,6 +22,8 @@ ALL_LINEAR = "all-linear"
 class LayerKind:
     """Layers that are alike. `parameters` are resident, `trained` have gradients; per layer.
 
+    `gathered`: elements that a sharding framework assembles to run the layer, adapters among them;
+    4-bit weights travel packed, four to a 16-bit element (bnb_4bit_quant_storage).
     `adapters`: how many LoRA adapters one layer carries; `adapter_inputs`: their input features.
     """
 
@@ -28,6 +31,7 @@ class LayerKind:
     count: int
     parameters: int
     trained: int
+    gathered: int
     adapters: int
     adapter_inputs: int
 
@@ -36,13 +40,12 @@ class LayerKind:
 class Stop:
     """Backward at one layer: `up_to` layers of each kind, itself included, not yet differentiated.
 
-    `parameters_after` and `trained_after` lie in the layers behind it, whose gradients exist.
+    `trained_after` parameters lie in the layers behind it, whose gradients exist.
     """
 
     kind: int
     position: int
     up_to: tuple[int, ...]
-    parameters_after: int
     trained_after: int
     is_first_of_model: bool
 
@@ -70,8 +73,8 @@ class ModelQuantities:
     trained_tensors: tuple[int, ...]
     kinds: tuple[LayerKind, ...]
     stops: tuple[Stop, ...]
+    gathered_layers: int
     largest_layer: int
-    largest_layer_trained: int
     last_layer: int
     first_layer_trained: int
 
@@ -91,7 +94,8 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
     kinds: dict[Layer, int] = {}
     order = [kinds.setdefault(layer, len(kinds)) for layer in spec.layers]
     records = tuple(
-        _kind(layer, order.count(index), adapted, lora.rank) for layer, index in kinds.items()
+        _kind(layer, order.count(index), adapted, lora.rank, packed=method == "qlora")
+        for layer, index in kinds.items()
     )
     frozen = adapted is not None
     trained_tensors = _trained_tensors(spec, adapted, lora.rank)
@@ -112,9 +116,9 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
         trained_tensors=tuple(_numel(shape) for shape in trained_tensors),
         kinds=records,
         stops=_stops(order, records),
-        largest_layer=max(k.parameters + (k.trained if frozen else 0) for k in records),
-        largest_layer_trained=max(k.trained for k in records),
-        last_layer=records[order[-1]].parameters,
+        gathered_layers=sum(k.gathered * k.count for k in records),
+        largest_layer=max(k.gathered for k in records),
+        last_layer=records[order[-1]].gathered,
         first_layer_trained=records[order[0]].trained,
     )
 
@@ -155,15 +159,22 @@ def _adapted_linears(layer: Layer, adapted: frozenset[str]) -> list[tuple[int, i
     ]
 
 
-def _kind(layer: Layer, count: int, adapted: frozenset[str] | None, rank: int) -> LayerKind:
+def _kind(
+    layer: Layer, count: int, adapted: frozenset[str] | None, rank: int, *, packed: bool
+) -> LayerKind:
+    whole = layer.parameters
     if adapted is None:
-        return LayerKind(layer, count, layer.parameters, layer.parameters, 0, 0)
+        return LayerKind(layer, count, whole, whole, whole, 0, 0)
     linears = _adapted_linears(layer, adapted)
+    trained = rank * sum(inputs + outputs for inputs, outputs in linears)
+    if packed:
+        whole -= layer.linear_parameters - ceil_div(layer.linear_parameters, 4)
     return LayerKind(
         layer=layer,
         count=count,
         parameters=layer.parameters,
-        trained=rank * sum(inputs + outputs for inputs, outputs in linears),
+        trained=trained,
+        gathered=whole + trained,
         adapters=len(linears),
         adapter_inputs=sum(inputs for inputs, _ in linears),
     )
@@ -202,7 +213,6 @@ def _stops(order: list[int], records: tuple[LayerKind, ...]) -> tuple[Stop, ...]
                 kind=order[position],
                 position=position + 1,
                 up_to=tuple(order[: position + 1].count(k) for k in range(len(records))),
-                parameters_after=sum(records[k].parameters for k in behind),
                 trained_after=sum(records[k].trained for k in behind),
                 is_first_of_model=position == 0,
             )

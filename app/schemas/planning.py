@@ -34,7 +34,8 @@ class Fix:
     """One change that makes the job fit, as an imperative (`change`) and as a `noun`.
 
     Merge `patch` into the request, and this verdict holds. `patch` has the request's shape plus an
-    optional `preferences`; objects merge, lists and scalars replace. `headroom_bytes` is per GPU with the patch applied, under `strategy`.
+    optional `preferences`; objects merge, lists and scalars replace. `headroom_bytes` is per GPU
+    with the patch applied, under `strategy`.
     """
 
     change: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from inspect import signature
 from typing import Literal, NamedTuple
 
@@ -107,12 +108,13 @@ class Formula:
         return tuple(signature(self.function).parameters)
 
     def __call__(self, **symbols: Integer) -> Term:
-        return Term(self, self.function(**symbols), symbols)
+        # Thousands of terms make an estimate: skip the named tuple's own, slower constructor.
+        return tuple.__new__(Term, (self, self.function(**symbols), symbols))
 
     def with_values(self, symbols: Mapping[str, Integer]) -> str:
         """`equation` with every symbol replaced by its number."""
         return "".join(
-            readable(int(symbols[piece])) if piece in symbols else piece for piece in self._pieces
+            readable(symbols[piece]) if piece in symbols else piece for piece in self._pieces
         )
 
 
@@ -150,6 +152,7 @@ def formula(
     return register
 
 
+@lru_cache(maxsize=8192)
 def readable(number: int) -> str:
     """8,030,261,248 as 8.03e9, and small numbers whole: for equations, not for results."""
     if abs(number) < 1_000_000:

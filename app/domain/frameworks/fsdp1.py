@@ -45,7 +45,6 @@ class _Fsdp1:
         self.gathered = numerics.gathered if self.full else adapter
         self.gradient_size = numerics.gradients if self.full else adapter
         self.root = q.root + (q.embedding if q.tied else 0)
-        self.layers = sum(kind.count * kind.parameters for kind in q.kinds)
         self.trained_layers = sum(kind.count * kind.trained for kind in q.kinds)
         self.trained = self.trained_layers + (self.root if self.full else 0)
 
@@ -102,13 +101,13 @@ class _Fsdp1:
     def _held(self) -> tuple[Term, ...]:
         if self.strategy.regathers:
             return ()
-        return (buffers.gathered_model(P=self.layers, a=self.gathered),)
+        return (buffers.gathered_model(P=self.q.gathered_layers, a=self.gathered),)
 
     def _gathered_at(self, stop: Stop) -> tuple[Term, ...]:
         if not self.strategy.regathers:
             return self._held()
         copies = 1 if stop.is_first_of_model else 2
-        parameters = self.q.kinds[stop.kind].parameters
+        parameters = self.q.kinds[stop.kind].gathered
         return (buffers.gathered_layers(k=copies, w=parameters, a=self.gathered),)
 
     def _layer(self, start: Bundle, stop: Stop) -> list[Moment]:

@@ -103,8 +103,6 @@ class _Fsdp2:
         return buffers.gathered_root(R=self.q.root, a=self.gathered)
 
     def _layer(self, copies: int, parameters: int) -> Term:
-        if self.job.training.method == "qlora":
-            parameters = parameters // 2
         return buffers.gathered_layers(k=copies, w=parameters, a=self.gathered)
 
     def _held_layers(self) -> tuple[Term, ...]:
@@ -118,8 +116,7 @@ class _Fsdp2:
         """Every layer, where none is freed between forward and backward."""
         if self.strategy.regathers:
             return ()
-        layers = sum(kind.count * kind.parameters for kind in self.q.kinds)
-        return (buffers.gathered_model(P=layers, a=self.gathered),)
+        return (buffers.gathered_model(P=self.q.gathered_layers, a=self.gathered),)
 
     @cached_property
     def _accumulated(self) -> tuple[Term, ...]:
@@ -129,7 +126,7 @@ class _Fsdp2:
 
     def _first_gather(self, resident: Bundle) -> Moment:
         """The first layer is gathered while the root's all-gather output is still held."""
-        first = self.q.kinds[self.q.stops[-1].kind].parameters
+        first = self.q.kinds[self.q.stops[-1].kind].gathered
         return Moment(
             "forward",
             "first layer gathered",
@@ -200,25 +197,25 @@ class _Fsdp2:
     def _gathered_in_layer(self, stop: Stop) -> tuple[Term, ...]:
         kind = self.q.kinds[stop.kind]
         if not self.strategy.regathers:
-            behind = sum(k.parameters * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
+            behind = sum(k.gathered * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
             return (buffers.gathered_model(P=behind, a=self.gathered),)
         if stop.is_first_of_model:
-            return (self._layer(1, kind.parameters),)
+            return (self._layer(1, kind.gathered),)
         return (
-            self._layer(2, kind.parameters),
-            buffers.all_gather_input(w=kind.parameters, a=self.gathered, N=self.ranks),
+            self._layer(2, kind.gathered),
+            buffers.all_gather_input(w=kind.gathered, a=self.gathered, N=self.ranks),
         )
 
     def _gathered_after(self, stop: Stop) -> tuple[Term, ...]:
         kind = self.q.kinds[stop.kind]
         if not self.strategy.regathers:
-            behind = sum(k.parameters * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
-            return (buffers.gathered_model(P=behind - kind.parameters, a=self.gathered),)
+            behind = sum(k.gathered * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
+            return (buffers.gathered_model(P=behind - kind.gathered, a=self.gathered),)
         if stop.is_first_of_model:
             return ()
         return (
-            self._layer(1, kind.parameters),
-            buffers.all_gather_input(w=kind.parameters, a=self.gathered, N=self.ranks),
+            self._layer(1, kind.gathered),
+            buffers.all_gather_input(w=kind.gathered, a=self.gathered, N=self.ranks),
         )
 
     def _pending(self, stop: Stop) -> tuple[Term, ...]:

@@ -83,7 +83,7 @@ class _Zero3:
         return Bundle(*self._setup(), *optimizer, *workspace_terms(self.job))
 
     def _live(self) -> Term:
-        model = self.q.parameters + self.q.adapters
+        model = self.q.gathered_layers + self.q.root
         limit = self.options.stage3_max_live_parameters
         needed = 2 * self.q.largest_layer
         return buffers.live_parameters(m=smallest(model, max(limit, needed)), a=self.size)
@@ -137,7 +137,7 @@ class _Zero3:
 
     def _host_bytes(self) -> Integer:
         share = ceil_div(self.q.trained, self.ranks)
-        model = ceil_div(self.q.parameters + self.q.adapters, self.ranks)
+        model = ceil_div(self.q.gathered_layers + self.q.root, self.ranks)
         total: Integer = 0
         if self.strategy.optimizer_on == "cpu":
             total += zero.pinned(FP32 * share) + FP32 * share + self._states_bytes()
@@ -150,7 +150,7 @@ class _Zero3:
 
     def _nvme_bytes(self) -> Integer:
         share = ceil_div(self.q.trained, self.ranks)
-        model = ceil_div(self.q.parameters + self.q.adapters, self.ranks)
+        model = ceil_div(self.q.gathered_layers + self.q.root, self.ranks)
         total: Integer = 0
         if self.strategy.optimizer_on == "nvme":
             total += FP32 * share + self._states_bytes()
