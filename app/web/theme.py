@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
-from starlette.responses import RedirectResponse
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
 
-from app.web.rendering import THEMES
+from app.web.rendering import THEMES, is_fragment_request
 
 router = APIRouter(include_in_schema=False)
 _YEAR = 365 * 24 * 3600
@@ -15,10 +15,14 @@ _YEAR = 365 * 24 * 3600
 
 @router.post("/theme")
 def choose_theme(
-    theme: Annotated[str, Form()] = "", next_page: Annotated[str, Form(alias="next")] = "/"
-) -> RedirectResponse:
+    request: Request,
+    theme: Annotated[str, Form()] = "",
+    next_page: Annotated[str, Form(alias="next")] = "/",
+) -> Response:
     """Keeps the choice and goes back; an unknown theme goes back to the browser's preference."""
-    response = RedirectResponse(_own_page(next_page), status_code=303)
+    stays = is_fragment_request(request)
+    back = RedirectResponse(_own_page(next_page), status_code=303)
+    response: Response = Response(status_code=204) if stays else back
     if theme in THEMES:
         response.set_cookie("theme", theme, max_age=_YEAR, samesite="lax", httponly=True)
     else:

@@ -12,7 +12,10 @@
     ctx.request.headers["X-Change"] = typed ? "typing" : "choice";
   });
 
-  on("htmx:before:request", () => $("#answer")?.setAttribute("aria-busy", "true"));
+  on("htmx:before:request", ({ detail: { ctx } }) => {
+    ctx.applies = ctx.sourceElement.matches("[data-apply]");
+    $("#answer")?.setAttribute("aria-busy", "true");
+  });
   on("htmx:finally:request", () => $("#answer")?.removeAttribute("aria-busy"));
 
   on("htmx:before:swap", ({ detail: { ctx } }) => {
@@ -31,12 +34,8 @@
         input.closest("details:not([open])")?.setAttribute("open", "");
       }
     }
-    const source = ctx.sourceElement;
-    if (source?.matches("[data-apply]")) $("#headline")?.focus({ preventScroll: true });
-    else if (source && !source.isConnected && source.dataset.keepFocus)
-      $(`[data-keep-focus="${source.dataset.keepFocus}"]`)?.focus({ preventScroll: true });
-    else if (source && !source.isConnected && document.activeElement === document.body)
-      $("#answer")?.focus({ preventScroll: true });
+    // Names and toggles keep their focus by their ids; an applied fix is gone.
+    if (ctx.applies) $("#headline")?.focus({ preventScroll: true });
     tell("shardplan:answer");
   });
 
@@ -124,8 +123,8 @@
     document.documentElement.dataset.theme = theme;
     tell("shardplan:theme");
     $(`.theme button:not([value="${theme}"])`)?.focus();
-    const body = new URLSearchParams({ theme, next: "/favicon.ico" });
-    await fetch("/theme", { method: "POST", body, redirect: "manual" }).catch(() => {});
+    const headers = { "HX-Request": "true" };
+    await fetch("/theme", { method: "POST", body: new URLSearchParams({ theme }), headers }).catch(() => {});
   });
 
   /* --- The model picker ------------------------------------------------------------------------ */

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.test_planner import Forgive, choose, figures, interactive
+
+pytestmark = pytest.mark.browser
+
+
+def blocked(route: Route) -> None:
+    route.abort()
+
+
+def changes_by_htmx(page: Page) -> None:
+    page.evaluate("window.same = true")
+    choose(page, "method", "lora")
+    page.wait_for_url(re.compile("method=lora"))
+    assert page.evaluate("window.same") is True
+
+
+def test_a_blocked_cdn_is_replaced_by_the_local_copies(
+    open_page: OpenPage, forgive: Forgive
+) -> None:
+    page = interactive(open_page("/", cdn=blocked))
+    changes_by_htmx(page)
+    page.wait_for_selector(".chart.drawn .bars path")
+    forgive("net::ERR_FAILED")
+
+
+def test_a_hanging_cdn_is_replaced_after_two_seconds(open_page: OpenPage) -> None:
+    held: list[Route] = []
+    started = time.monotonic()
+    page = interactive(open_page("/", cdn=lambda route: held.append(route)))
+    assert time.monotonic() - started < 8
+    changes_by_htmx(page)
+    page.wait_for_selector(".chart.drawn .bars path")
+    assert page.evaluate("document.readyState") == "interactive"
+    assert len(held) == 2
+
+
+def test_a_script_that_arrives_late_is_not_run_twice(open_page: OpenPage) -> None:
+    held: list[Route] = []
+    page = interactive(open_page("/", cdn=lambda route: held.append(route)))
+    page.evaluate("window.first = window.htmx")
+    late = "window.ran = true"
+    for route in held:
+        route.fulfill(body=late, headers={"Access-Control-Allow-Origin": "*"})
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.ran") is None
+    assert page.evaluate("window.htmx === window.first") is True
+    changes_by_htmx(page)
+
+
+def test_without_any_library_the_page_is_a_plain_form(
+    open_page: OpenPage, forgive: Forgive
+) -> None:
+    page = open_page("/?method=full", cdn=blocked)
+    page.route(re.compile("/vendor/"), blocked)
+    page.reload(wait_until="domcontentloaded")
+    before = figures(page)
+    choose(page, "method", "lora")
+    page.get_by_role("button", name="Update").click()
+    page.wait_for_url(re.compile("method=lora"))
+    assert figures(page) != before
+    expect(page.locator(".row .bar rect.c-weights").first).to_be_visible()
+    forgive("net::ERR_FAILED")
+
+
+def test_without_javascript_everything_is_there(open_page: OpenPage) -> None:
+    page = open_page("/", java_script_enabled=False)
+    expect(page.locator(".row .bar rect.c-weights").first).to_be_visible()
+    page.locator("[name=method][value=lora]").check(force=True)
+    page.locator("#f-sequence_length").fill("4k")
+    page.get_by_role("button", name="Update").click()
+    assert page.locator("#f-sequence_length").input_value() == "4,096"
+    expect(page.locator("#scenario")).to_contain_text("LoRA")
+    page.get_by_role("link", name="ZeRO-3", exact=True).click()
+    expect(page.locator("#why-title")).to_contain_text("ZeRO-3")
+    page.get_by_role("button", name="Dark theme").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    expect(page.locator("#scenario")).to_contain_text("LoRA")
+    page.locator("summary", has_text="Save plan").click()
+    page.locator("#plan-name").fill("No script")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("h1")).to_have_text("No script")
+    page.get_by_role("button", name="Make a link").click()
+    page.goto(page.locator("#share-link").input_value())
+    expect(page.locator("h1")).to_have_text("No script")
