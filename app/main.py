@@ -17,6 +17,7 @@ from app.api.v1.examples import response_examples
 from app.domain.version import ENGINE_VERSION
 from app.http.body_limit import BodyLimitMiddleware
 from app.http.cross_site import CrossSiteMiddleware
+from app.http.head import HeadMiddleware
 from app.http.health import router as health_router
 from app.http.json_body import JsonBodyMiddleware
 from app.http.openapi import install_openapi, operation_id
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_openapi(app, lambda: response_examples(services))
     install_error_handlers(app, render_error)
     # The last one added is the outermost.
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(JsonBodyMiddleware, prefix=api.router.prefix)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(CrossSiteMiddleware)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.postgres import postgres_server_url
 
 
 @pytest.fixture
@@ -29,3 +33,26 @@ def client(app: FastAPI) -> Iterator[TestClient]:
     """A program that talks to the running product; an error inside is answered, not raised."""
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+
+
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    if sys.platform == "win32":
+        pytest.skip("the test server listens on a Unix socket")
+    with postgres_server_url() as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, one for each test: on SQLite and on a real PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/folder/shardplan.db"
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.replace("/postgres?", f"/{name}?")

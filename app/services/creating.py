@@ -70,14 +70,12 @@ class Creator:
         store = prepare()
         with self._database.write() as repositories:
             keys = repositories.idempotency
-            if keys.claim(key, mark, self._clock()):
-                created = store(repositories)
-                keys.answer(key, created.id, created.kept_document or created.document)
-                return created
-            winner = keys.find(key)
-        if winner is None:  # its owner gave it up between our two statements
-            return self.create(key, operation, body, prepare)
-        return _repeated(winner, mark)
+            earlier = keys.claim(key, mark, self._clock())
+            if earlier is not None:
+                return _repeated(earlier, mark)
+            created = store(repositories)
+            keys.answer(key, created.id, created.kept_document or created.document)
+        return created
 
 
 def _repeated(earlier: IdempotencyRow, mark: str) -> Created:

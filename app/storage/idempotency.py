@@ -26,8 +26,8 @@ class IdempotencyRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def claim(self, key: str, fingerprint: str, now: datetime) -> bool:
-        """Takes a key for this transaction; false when it is taken.
+    def claim(self, key: str, fingerprint: str, now: datetime) -> IdempotencyRow | None:
+        """Takes a key for this transaction and returns None, or what the key was used for.
 
         Where another transaction holds the key, this waits until that one has ended.
         """
@@ -36,7 +36,7 @@ class IdempotencyRepository:
         statement = dialect.insert(_keys).values(values).on_conflict_do_nothing()
         # Not its rowcount: PostgreSQL's driver does not tell it for an INSERT.
         claimed = self._connection.execute(statement.returning(_keys.c.key))
-        return claimed.one_or_none() is not None
+        return None if claimed.one_or_none() else self.find(key)
 
     def answer(self, key: str, object_id: str, document: str) -> None:
         """Keeps the answer to a key that this transaction has claimed."""
