@@ -1,0 +1,86 @@
+"""One evaluation path: the functions that answer one plan answer a sweep of them, to the byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.domain.estimate import Usage
+from app.domain.job import PHASES
+from app.domain.strategies import STRATEGIES
+from tests.jobs import job, usage
+
+TRAININGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"activation_checkpointing": False, "optimizer_kernel": "foreach"},
+    {"gradient_accumulation_steps": 4, "optimizer": "adafactor"},
+    {"method": "lora", "activation_checkpointing": False},
+    {"method": "qlora", "optimizer": "paged_adamw_8bit"},
+    {"attention": "eager", "fused_loss": True},
+    {"precision": "fp32", "activation_checkpointing": False},
+)
+# ZeRO's partitions are replayed parameter by parameter for one number of ranks at a time.
+DIVIDED_IN_CLOSED_FORM = [
+    s.id for s in STRATEGIES.values() if s.engine not in ("zero12", "zero3")
+] + [s.id for s in STRATEGIES.values() if s.engine == "zero3" and s.optimizer_on != "gpu"]
+
+every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
+every_training = pytest.mark.parametrize("training", TRAININGS, ids=str)
+
+
+def figures(used: Usage) -> dict[str, Any]:
+    names = ("peak", "reserved", "device_used", "second_step", "host", "nvme")
+    return dict(used.phases) | {name: getattr(used, name) for name in names}
+
+
+def assert_swept(strategy: str, dimension: str, values: list[int], facts: dict[str, Any]) -> None:
+    """A job with an array in one dimension is the same as a loop over jobs of plain numbers."""
+
+    def at(value: Any) -> dict[str, Any]:
+        asked: dict[str, Any] = {**facts, dimension: value}
+        return figures(usage(job(**asked), strategy))
+
+    swept = at(np.array(values))
+    loop = [at(value) for value in values]
+    for name, size in swept.items():
+        found = np.broadcast_to(size, (len(values),))
+        assert found.dtype == np.int64
+        assert found.tolist() == [row[name] for row in loop], name
+
+
+@every_training
+@every_strategy
+def test_an_array_of_micro_batches_is_a_loop_over_them(
+    strategy: str, training: dict[str, Any]
+) -> None:
+    assert_swept(strategy, "micro_batch_size", [1, 2, 3, 64, 1000], {"nodes": 2, **training})
+
+
+@every_training
+@every_strategy
+def test_an_array_of_sequence_lengths_is_a_loop_over_them(
+    strategy: str, training: dict[str, Any]
+) -> None:
+    assert_swept(strategy, "sequence_length", [1, 2, 513, 4096, 131072], {"nodes": 2, **training})
+
+
+@pytest.mark.parametrize("model", ["meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.2-1B"])
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+@pytest.mark.parametrize("strategy", DIVIDED_IN_CLOSED_FORM)
+def test_an_array_of_gpu_counts_is_a_loop_over_them(strategy: str, method: str, model: str) -> None:
+    facts = {"model": model, "nodes": 2, "method": method}
+    assert_swept(strategy, "gpus", [1, 2, 3, 8, 64], facts)
+
+
+@pytest.mark.parametrize("strategy", DIVIDED_IN_CLOSED_FORM)
+def test_an_array_of_node_counts_starting_at_one_gpu_is_a_loop_over_them(strategy: str) -> None:
+    assert_swept(strategy, "nodes", [1, 2, 3, 64], {"gpus": 1})
+
+
+@every_strategy
+def test_a_sweep_has_the_phases_of_every_point(strategy: str) -> None:
+    swept = usage(job(nodes=2, micro_batch_size=np.array([1, 64])), strategy)
+    assert list(swept.phases) == list(PHASES)
+    assert np.all(np.diff(swept.peak) > 0)
