@@ -1,0 +1,138 @@
+"""The engine held against training steps whose memory was read off real GPUs.
+
+`capped_runs.jsonl` in tests/data: the same steps again, with the allocator allowed `cap_bytes` and
+no more; `ran` says whether the step still ran.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from statistics import mean
+from typing import Any, Literal
+
+import pytest
+
+from app.catalog import load_catalog
+from app.catalog.measured import measured_runs
+from app.domain.architecture import ModelSpec
+from app.domain.assessment import assess
+from app.domain.hardware import Hardware
+from app.domain.verdict import Judgement, Verdict
+from app.services.evidence import Comparison, compare
+from app.services.resolving import Resolver
+
+CAPPED = Path(__file__).parents[1] / "data" / "capped_runs.jsonl"
+
+
+class NoProfiles:
+    """Measured runs name models and GPUs of the catalogue, or bring a config."""
+
+    def model_spec(self, profile_id: str) -> ModelSpec:
+        raise AssertionError(profile_id)
+
+    def hardware(self, profile_id: str) -> Hardware:
+        raise AssertionError(profile_id)
+
+
+@cache
+def comparisons() -> tuple[Comparison, ...]:
+    return tuple(compare(measured_runs(), Resolver(load_catalog(), NoProfiles())))
+
+
+def worst(errors: dict[str, float]) -> str:
+    """The five largest errors, to read when a bound fails."""
+    largest = sorted(errors.items(), key=lambda item: -abs(item[1]))[:5]
+    return ", ".join(f"{run} {error:+.1%}" for run, error in largest)
+
+
+def mean_size(errors: Iterable[float]) -> float:
+    return mean(map(abs, errors))
+
+
+def judged(comparison: Comparison) -> Judgement:
+    judgement = assess(comparison.job, [comparison.strategy]).outcomes[0].judgement
+    assert judgement is not None, f"{comparison.run_id} is said to be unsupported, and it ran"
+    return judgement
+
+
+def test_every_measured_run_is_compared() -> None:
+    lines = [run.id for run in measured_runs()]
+    assert [c.run_id for c in comparisons()] == lines
+    assert len(lines) >= 60
+
+
+def test_the_peak_is_within_half_a_per_cent_on_average_and_three_and_a_half_at_worst() -> None:
+    errors = {c.run_id: c.error for c in comparisons()}
+    assert mean_size(errors.values()) <= 0.005, worst(errors)
+    assert max(map(abs, errors.values())) <= 0.035, worst(errors)
+
+
+@pytest.mark.parametrize("phase", ["forward", "backward", "step"])
+def test_each_phase_is_within_one_per_cent_on_average(
+    phase: Literal["forward", "backward", "step"],
+) -> None:
+    errors = {}
+    for c in comparisons():
+        measured = getattr(c.measured, f"phase_{phase}")
+        if measured:
+            errors[c.run_id] = c.usage.phases[phase] / measured - 1
+    assert len(errors) >= 50
+    assert mean_size(errors.values()) <= 0.01, worst(errors)
+
+
+def test_reserved_memory_is_within_six_per_cent_on_average() -> None:
+    errors = {c.run_id: c.usage.reserved / c.measured.peak_reserved - 1 for c in comparisons()}
+    assert mean_size(errors.values()) <= 0.06, worst(errors)
+
+
+def test_nine_of_ten_runs_lie_within_low_and_high_from_their_steady_to_their_highest_peak() -> None:
+    outside = []
+    for c in comparisons():
+        band = judged(c)
+        steady, highest = c.measured.steady_peak_allocated, c.measured.peak_allocated
+        if not band.low <= steady <= highest <= band.high:
+            outside.append(c.run_id)
+    assert len(outside) <= len(comparisons()) // 10, outside
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"), [("setup", "after_setup"), ("resident", "resident_after_step")]
+)
+def test_what_stays_allocated_is_within_half_a_per_cent_of_the_peak_on_average(
+    name: Literal["setup", "resident"], measured: str
+) -> None:
+    """Of the peak, since with everything offloaded some kilobytes of tables are all that stays."""
+    errors = {
+        c.run_id: (c.usage.phases[name] - getattr(c.measured, measured))
+        / c.measured.steady_peak_allocated
+        for c in comparisons()
+    }
+    assert mean_size(errors.values()) <= 0.005, worst(errors)
+
+
+def capped_runs() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in CAPPED.read_text("utf-8").splitlines()]
+
+
+def verdict_under_cap(capped: dict[str, Any]) -> Verdict:
+    """The cap bounds the allocator alone, so it is what is usable."""
+    (run,) = (c for c in comparisons() if c.run_id == capped["id"])
+    expandable = capped["expandable_segments"]
+    options = replace(run.job.options, allocator="expandable_segments" if expandable else "default")
+    hardware = replace(run.job.hardware, usable_memory_bytes=capped["cap_bytes"])
+    return judged(replace(run, job=replace(run.job, hardware=hardware, options=options))).verdict
+
+
+def test_no_job_is_said_to_fit_that_did_not_run() -> None:
+    assert len(capped_runs()) == 28
+    false = [c for c in capped_runs() if not c["ran"] and verdict_under_cap(c) == "fits"]
+    assert false == []
+
+
+def test_at_most_two_jobs_are_refused_that_ran() -> None:
+    refused = [c for c in capped_runs() if c["ran"] and verdict_under_cap(c) == "does_not_fit"]
+    assert len(refused) <= 2, refused
