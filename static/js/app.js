@@ -209,8 +209,15 @@
     });
   }
 
+  // Wide screens show what these hold anyway: say so to assistive technology too.
+  const unfold = () => {
+    for (const [selector, width] of [[".inputs", 1101], [".fold", 721]])
+      if (matchMedia(`(min-width: ${width}px)`).matches) $(selector)?.setAttribute("open", "");
+  };
+
   const ready = () => {
     reveal();
+    unfold();
     for (const box of document.querySelectorAll("[data-combobox]"))
       if (!$(".listbox", box)) combobox(box);
   };
