@@ -1,0 +1,209 @@
+"""The plan answers in one line, and every change that it offers keeps what it promises."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from app.domain.units import GIB
+from app.schemas.estimates import EstimateRequest
+from app.schemas.planning import PLAN_RESULT, PlanResult, Preferences
+from app.services.planning import Planner
+from tests.factories import Json, merged
+
+# The worked example: a 70B model, fully fine-tuned on four workstation cards.
+WORKED: Json = {
+    "model": {"id": "meta-llama/Llama-3.1-70B"},
+    "hardware": {
+        "gpu": "rtxpro6000-ws",
+        "gpus_per_node": 4,
+        "nodes": 1,
+        "host_memory_gib": 1536,
+        "nvme_gib": 4000,
+    },
+    "training": {"sequence_length": 2048, "micro_batch_size": 1},
+}
+H100: Json = {"gpu": "h100-80-sxm", "gpus_per_node": 8}
+NEEDY: dict[str, Json] = {
+    "worked example": WORKED,
+    "one strategy": {
+        "model": {"id": "meta-llama/Llama-3.1-8B"},
+        "hardware": H100,
+        "training": {"micro_batch_size": 4},
+        "strategies": ["ddp"],
+    },
+    "long sequence": {
+        "model": {"id": "meta-llama/Llama-3.2-1B"},
+        "hardware": {"gpu": "h100-80-sxm"},
+        "training": {
+            "activation_checkpointing": False,
+            "micro_batch_size": 8,
+            "sequence_length": 8192,
+        },
+    },
+    "eager attention": {
+        "model": {"id": "meta-llama/Llama-3.1-8B"},
+        "hardware": H100,
+        "training": {"attention": "eager", "sequence_length": 16384},
+    },
+    "too many parameters": {
+        "model": {"id": "meta-llama/Llama-3.1-405B"},
+        "hardware": {**H100, "nodes": 2},
+    },
+    "adapters": {
+        "model": {"id": "meta-llama/Llama-3.1-70B"},
+        "hardware": {"gpu": "h100-80-sxm"},
+        "training": {"method": "lora"},
+    },
+}
+Offload = Literal["none", "cpu", "nvme"]
+
+
+def plan(planner: Planner, body: Json, offload: Offload = "none") -> PlanResult:
+    return planner.plan(EstimateRequest.model_validate(body), Preferences(offload=offload))
+
+
+@pytest.mark.parametrize("offload", ["none", "cpu", "nvme"])
+@pytest.mark.parametrize("case", NEEDY)
+def test_every_offered_change_keeps_its_promise_when_it_is_made(
+    planner: Planner, case: str, offload: Offload
+) -> None:
+    body = NEEDY[case]
+    for fix in plan(planner, body, offload).fixes:
+        patched = merged({**body, "preferences": {"offload": offload}}, fix.patch)
+        wishes = patched.pop("preferences")
+        after = plan(planner, patched, wishes["offload"])
+        (chosen,) = (e for e in after.estimate.estimates if e.strategy == fix.strategy)
+        assert fix.verdict == "fits"
+        assert after.headline.verdict == fix.verdict == chosen.verdict
+        assert after.headline.strategy == fix.strategy
+        assert chosen.title == fix.strategy_title
+        assert chosen.headroom_bytes == fix.headroom_bytes >= 0
+        assert after.fixes == []
+
+
+def test_the_cases_are_worth_testing(planner: Planner) -> None:
+    assert all(plan(planner, body).headline.verdict != "fits" for body in NEEDY.values())
+    assert sum(len(plan(planner, body).fixes) for body in NEEDY.values()) >= 10
+
+
+def test_the_worked_example_does_not_fit_without_offload(planner: Planner) -> None:
+    found = plan(planner, WORKED)
+    headline = found.headline
+    assert headline.verdict == "does_not_fit"
+    assert headline.title.startswith("Does not fit in GPU memory. Cheapest fix: LoRA, with ")
+    assert headline.detail.endswith("Three changes make it fit:")
+    usable = found.estimate.capacity.usable_bytes / GIB
+    assert f"; {usable:,.1f} GiB is usable." in headline.detail
+    changes = [fix.change for fix in found.fixes]
+    assert changes == [
+        "Switch to LoRA, rank 16, all linear layers",
+        "Allow offload to host memory",
+        "Switch to QLoRA, rank 16",
+    ]
+    assert all(fix.cost == "$0, no new hardware" for fix in found.fixes)
+
+
+def test_the_headline_names_the_least_that_is_needed(planner: Planner) -> None:
+    found = plan(planner, WORKED)
+    peaks = {
+        e.title: e.peak.allocated_bytes
+        for e in found.estimate.estimates
+        if e.peak is not None and "CPU" not in e.title and "NVMe" not in e.title
+    }
+    leanest = min(peaks, key=lambda title: peaks[title])
+    assert f"at least {peaks[leanest] / GIB:,.1f} GiB on each GPU ({leanest})" in (
+        found.headline.detail
+    )
+
+
+def test_the_page_opens_on_a_strategy_that_fits_once_offload_is_allowed(planner: Planner) -> None:
+    found = plan(planner, WORKED)
+    (opened,) = (e for e in found.estimate.estimates if e.strategy == found.headline.strategy)
+    assert opened.verdict == "fits"
+
+
+def test_what_a_change_saves_is_the_difference_of_the_peaks(planner: Planner) -> None:
+    found = plan(planner, WORKED)
+    before = min(
+        e.peak.allocated_bytes
+        for e in found.estimate.estimates
+        if e.peak is not None and "CPU" not in e.title and "NVMe" not in e.title
+    )
+    usable = found.estimate.capacity.usable_bytes
+    for fix in found.fixes:
+        assert fix.saves_bytes == before - (usable - fix.headroom_bytes) > 0
+
+
+@pytest.mark.parametrize("training", [{}, {"method": "lora"}])
+def test_a_job_that_fits_has_a_headroom_and_no_changes(planner: Planner, training: Json) -> None:
+    body = {"model": {"id": "meta-llama/Llama-3.2-1B"}, "hardware": H100, "training": training}
+    found = plan(planner, body)
+    assert found.headline.verdict == "fits"
+    assert found.headline.title.startswith("Fits with DDP: ")
+    assert found.headline.title.endswith(" GiB headroom per GPU.")
+    assert found.headline.strategy == "ddp"
+    assert found.fixes == []
+
+
+def test_offload_is_used_only_where_it_is_allowed(planner: Planner) -> None:
+    assert plan(planner, WORKED, "none").headline.verdict == "does_not_fit"
+    allowed = plan(planner, WORKED, "cpu")
+    assert allowed.headline.verdict == "fits"
+    assert allowed.headline.strategy == "fsdp2_offload"
+
+
+def test_a_gpu_without_bf16_says_what_to_use(planner: Planner) -> None:
+    body: Json = {"model": {"id": "meta-llama/Llama-3.2-1B"}, "hardware": {"gpu": "v100-32-sxm"}}
+    found = plan(planner, body)
+    assert found.headline.verdict == "unsupported"
+    assert found.headline.title == "This combination cannot be trained."
+    assert found.headline.detail.endswith("Use precision fp16_mixed or fp32.")
+    assert found.headline.strategy is None
+    assert {e.verdict for e in found.estimate.estimates} == {"unsupported"}
+    fp16 = plan(planner, {**body, "training": {"precision": "fp16_mixed"}})
+    assert fp16.headline.verdict == "fits"
+
+
+def test_a_job_inside_the_band_is_tight_and_says_what_makes_it_sure(planner: Planner) -> None:
+    body: Json = {
+        "model": {"id": "meta-llama/Llama-3.2-1B"},
+        "hardware": {"gpu": "h100-80-sxm"},
+        "strategies": ["ddp"],
+    }
+    (estimate,) = plan(planner, body).estimate.estimates
+    assert estimate.peak is not None
+    usable = estimate.peak.allocated_bytes * 105 // 100
+    found = plan(planner, merged(body, {"hardware": {"usable_memory_bytes": usable}}))
+    assert found.headline.verdict == "tight"
+    assert found.headline.title.startswith("Tight: ")
+    assert "expandable_segments:True" in found.headline.detail
+    assert found.fixes[0].patch["options"] == {"allocator": "expandable_segments"}
+
+
+def test_where_nothing_helps_the_closest_change_is_named(planner: Planner) -> None:
+    body: Json = {
+        "model": {"id": "meta-llama/Llama-3.1-405B"},
+        "hardware": {"gpu": "t4", "host_memory_gib": 16, "nvme_gib": 0},
+        "training": {"precision": "fp16_mixed"},
+    }
+    found = plan(planner, body)
+    assert found.headline.verdict == "does_not_fit"
+    assert found.fixes == []
+    assert "no change we know makes it fit safely. Closest: " in found.headline.title
+    assert " over by " in found.headline.title
+
+
+def test_at_most_three_changes_are_offered(planner: Planner) -> None:
+    assert max(len(plan(planner, body).fixes) for body in NEEDY.values()) == 3
+
+
+def test_a_plan_has_the_numbers_of_the_estimate(planner: Planner) -> None:
+    estimate: Any = planner._estimator.estimate(EstimateRequest.model_validate(WORKED))
+    assert plan(planner, WORKED).estimate == estimate
+
+
+def test_a_plan_survives_being_stored(planner: Planner) -> None:
+    found = plan(planner, WORKED)
+    assert PLAN_RESULT.validate_json(PLAN_RESULT.dump_json(found), strict=True) == found
