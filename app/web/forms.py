@@ -149,10 +149,11 @@ class Submission:
 _NUMBER = re.compile(
     r"(?P<digits>-?(?:\d{1,3}(?:[,_ \u2009]\d{3})+|\d+)(?:\.\d+)?)(?:e(?P<exponent>\d{1,2}))?"
     r"\s?(?P<suffix>[kmgb]?)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3}
 WHOLE_NUMBER = "Enter a whole number, for example 2,048."
+_LARGEST = 2**60
 
 
 def read_number(text: str, base: int) -> int:
@@ -167,6 +168,8 @@ def read_number(text: str, base: int) -> int:
     value = digits * 10 ** int(found["exponent"] or 0) * base ** _POWER[found["suffix"].lower()]
     if value != value.to_integral_value():
         raise ValueError(WHOLE_NUMBER)
+    if abs(value) > _LARGEST:
+        raise ValueError("This number is too large.")
     return int(value)
 
 
@@ -283,12 +286,10 @@ def _profiles_win(document: dict[str, Any]) -> None:
 def _validated(
     document: dict[str, Any], values: dict[str, str], errors: dict[str, str], view: View
 ) -> Submission:
-    if errors:
-        return Submission(values, view, errors=errors)
     chosen = document.pop("preferences", {})
     request = _model(EstimateRequest, document, (), errors)
     preferences = _model(Preferences, chosen, ("preferences",), errors)
-    if request is None or preferences is None:
+    if errors or request is None or preferences is None:
         return Submission(values, view, errors=errors)
     return Submission(values, view, request, preferences)
 

@@ -22,7 +22,8 @@ from app.web.stored import stored_context, view_of
 
 router = APIRouter(prefix="/plans", include_in_schema=False)
 
-EXPIRIES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "Never"))
+NEVER = "never"  # an empty form field would count as none and get the default
+EXPIRIES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), (NEVER, "Never"))
 NOT_STORED = {"Cache-Control": "no-store"}
 
 
@@ -74,7 +75,8 @@ def share_plan(
 ) -> Response:
     """Makes a link and shows it, this once."""
     try:
-        new = NewShare.model_validate({"expires_in_days": expires_in_days or None})
+        days = None if expires_in_days == NEVER else expires_in_days
+        new = NewShare.model_validate({"expires_in_days": days})
     except ValidationError as error:
         raise InvalidInput(FieldError("/expires_in_days", _reason(error))) from None
     return _shared(request, services, plan_id, new)

@@ -17,7 +17,8 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
-from app.web.assets import CDN, LIBRARIES, VENDOR
+from app.http.security_headers import CDN
+from app.web.assets import LIBRARIES, VENDOR
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
@@ -49,7 +50,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.main"], cwd=ROOT, env=kept | settings, stdout=log, stderr=log
+            [sys.executable, "-m", "app.main"],
+            cwd=ROOT,
+            env=kept | settings,
+            stdout=log,
+            stderr=log,
         )
     address = f"http://127.0.0.1:{port}"
     try:
@@ -101,9 +106,7 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def open_page(
-    browser: Browser, server: str, complaints: list[str]
-) -> Iterator[OpenPage]:
+def open_page(browser: Browser, server: str, complaints: list[str]) -> Iterator[OpenPage]:
     """Opens pages in a context of their own and checks at the end that nothing was amiss."""
     contexts: list[BrowserContext] = []
 
@@ -122,9 +125,11 @@ def open_page(
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
         page.on(
             "console",
-            lambda message: complaints.append(f"{page.url}: {message.text}")
-            if message.type in ("error", "warning")
-            else None,
+            lambda message: (
+                complaints.append(f"{page.url}: {message.text}")
+                if message.type in ("error", "warning")
+                else None
+            ),
         )
         page.goto(path, wait_until="domcontentloaded")
         return page

@@ -51,9 +51,7 @@ def test_axe_finds_nothing(
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_on_errors_and_open_menus(
-    open_page: OpenPage, forgive: Forgive
-) -> None:
+def test_axe_finds_nothing_on_errors_and_open_menus(open_page: OpenPage, forgive: Forgive) -> None:
     page = interactive(open_page("/?sequence_length=9999999"))
     page.locator(".advanced summary").click()
     page.locator("summary", has_text="Save plan").click()
@@ -91,4 +89,4 @@ def test_targets_are_large_enough_on_a_phone(open_page: OpenPage) -> None:
             .filter(([, box]) => box.width > 1 && (box.width < 24 || box.height < 24))
             .map(([html]) => html)"""
     )
-    assert [box for box in boxes if "class=\"skip\"" not in box and "checkbox" not in box] == []
+    assert [box for box in boxes if 'class="skip"' not in box and "checkbox" not in box] == []

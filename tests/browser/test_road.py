@@ -11,9 +11,7 @@ from tests.browser.test_planner import Forgive, choose, figures, interactive
 pytestmark = pytest.mark.browser
 
 
-def test_a_plan_is_edited_saved_shared_and_reopened(
-    open_page: OpenPage, forgive: Forgive
-) -> None:
+def test_a_plan_is_edited_saved_shared_and_reopened(open_page: OpenPage, forgive: Forgive) -> None:
     page = interactive(open_page("/", permissions=["clipboard-read", "clipboard-write"]))
     choose(page, "method", "lora")
     page.wait_for_url(re.compile("method=lora"))
@@ -84,7 +82,9 @@ def test_a_model_and_a_system_are_saved_and_planned_with(open_page: OpenPage) ->
 
 def test_the_catalogue_search_narrows_without_a_page_load(open_page: OpenPage) -> None:
     page = open_page("/models")
-    page.wait_for_function("() => window.htmx && document.querySelector('.search[data-htmx-powered]')")
+    page.wait_for_function(
+        "() => window.htmx && document.querySelector('.search[data-htmx-powered]')"
+    )
     page.evaluate("window.same = true")
     page.get_by_role("searchbox").fill("mixtral 8x7b")
     expect(page.locator("#results tbody tr")).to_have_count(1)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import html
+import re
+
+from starlette.testclient import TestClient
+
+from app.domain.strategies import STRATEGIES
+
+ATTACK = '"><script>alert(1)</script>'
+QUERY = "model=meta-llama/Llama-3.2-1B&gpu=h100-80-sxm&gpus_per_node=2&sequence_length=512"
+
+
+def saved(client: TestClient, name: str = "Quote", query: str = QUERY) -> str:
+    """The path of a new plan."""
+    form = {"name": name, "query": query}
+    response = client.post("/plans", data=form, follow_redirects=False)
+    assert response.status_code == 303
+    return str(response.headers["Location"])
+
+
+def shared(client: TestClient, path: str, days: str = "90") -> str:
+    """The address of a new link to a plan."""
+    response = client.post(f"{path}/shares", data={"expires_in_days": days})
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    found = re.search(r'id="share-link" readonly value="([^"]+)"', response.text)
+    assert found
+    return html.unescape(found[1])
+
+
+def cells(text: str) -> list[str]:
+    return re.findall(r"<td.*?</td>", text, re.DOTALL)
+
+
+def test_an_empty_list_says_so_and_leads_to_the_planner(client: TestClient) -> None:
+    text = client.get("/plans").text
+    assert "No plan is saved yet." in text
+    assert "Open the planner" in text
+
+
+def test_a_saved_plan_shows_the_figures_that_the_planner_showed(client: TestClient) -> None:
+    path = saved(client)
+    assert set(cells(client.get(f"/?{QUERY}").text)) <= set(cells(client.get(path).text))
+    assert "Quote" in client.get("/plans").text
+
+
+def test_a_plan_without_a_name_is_named_after_its_job(client: TestClient) -> None:
+    assert "Llama-3.2-1B, full fine-tune, on 2 ×" in client.get(saved(client, name=" ")).text
+
+
+def test_a_plan_leads_back_to_the_same_job(client: TestClient) -> None:
+    found = re.search(r'href="(/\?[^"]+)">Open in the planner', client.get(saved(client)).text)
+    assert found
+    assert cells(client.get(html.unescape(found[1])).text) == cells(client.get(f"/?{QUERY}").text)
+
+
+def test_a_job_that_cannot_be_planned_is_not_saved_and_told_beside_its_field(
+    client: TestClient,
+) -> None:
+    response = client.post("/plans", data={"query": "nodes=0", "name": "x"})
+    assert response.status_code == 422
+    assert "Enter 1 or more." in response.text
+    assert "No plan is saved yet." in client.get("/plans").text
+
+
+def test_hostile_names_are_escaped_everywhere(client: TestClient) -> None:
+    path = saved(client, name=ATTACK)
+    link = shared(client, path)
+    for address in (path, "/plans", link):
+        text = client.get(address).text
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_a_name_that_cannot_be_printed_is_refused_with_a_sentence(client: TestClient) -> None:
+    response = client.post("/plans", data={"query": QUERY, "name": "a\u202eb"})
+    assert response.status_code == 422
+    assert "U+202E" in response.text
+
+
+def test_share_saves_and_shows_a_link_at_once(client: TestClient) -> None:
+    response = client.post("/plans", data={"query": QUERY, "share": "true"})
+    assert response.status_code == 201
+    assert "/s/" in response.text
+
+
+def test_a_link_is_shown_once_and_can_be_revoked(client: TestClient) -> None:
+    path = saved(client)
+    link = shared(client, path)
+    token = link.rsplit("/", 1)[-1]
+    text = client.get(path).text
+    assert token not in text
+    found = re.search(r'action="(/plans/[^"]+/revoke)"', text)
+    assert found
+    client.post(found[1])
+    assert client.get(link).status_code == 404
+
+
+def test_a_link_without_an_end_says_never(client: TestClient) -> None:
+    path = saved(client)
+    text = client.get(shared(client, path, days="never")).text
+    assert re.search("Link expires</dt><dd>Never", text)
+
+
+def test_an_impossible_expiry_is_refused(client: TestClient) -> None:
+    response = client.post(f"{saved(client)}/shares", data={"expires_in_days": "-1"})
+    assert response.status_code == 422
+
+
+def test_delete_removes_the_plan_and_its_links(client: TestClient) -> None:
+    path = saved(client)
+    link = shared(client, path)
+    stale = client.post(f"{path}/delete", data={"version": "7"})
+    assert stale.status_code == 412
+    assert client.post(f"{path}/delete", data={"version": "1"}).status_code == 200
+    assert client.get(path).status_code == 404
+    assert client.get(link).status_code == 404
+
+
+def test_any_strategy_of_a_stored_plan_can_be_looked_at(client: TestClient) -> None:
+    path = saved(client)
+    for name in ("ddp", "zero3", "fsdp1"):
+        assert STRATEGIES[name].title in client.get(f"{path}?strategy={name}").text
+
+
+def test_an_unknown_plan_is_a_page_with_one_sentence(client: TestClient) -> None:
+    response = client.get("/plans/pl_0000000000000000")
+    assert response.status_code == 404
+    assert "There is no plan" in response.text
+    assert response.headers["Content-Type"].startswith("text/html")
