@@ -77,10 +77,13 @@ def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"{address} did not answer")
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, no later test could start an event loop of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
+    if not all((VENDOR / library.name).is_file() for library in LIBRARIES):
+        pytest.skip("the browser libraries are not installed; run `make assets`")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
