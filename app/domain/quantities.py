@@ -196,15 +196,13 @@ def _trained_tensors(
 def _stops(order: list[int], records: tuple[LayerKind, ...]) -> tuple[Stop, ...]:
     """Where backward can peak: memory between these layers is linear in the position.
 
-    The first and the last layer of each kind; and beside the model's ends the layers next to them,
-    since the last has no reduction behind it and the first nothing to prefetch.
+    The first two and the last two layers of each kind: the model's last layer has no reduction
+    behind it and its first nothing to prefetch, so the next of their kind can be higher.
     """
-    count = len(order)
-    positions = {0, min(1, count - 1), max(count - 2, 0), count - 1}
+    positions = set()
     for kind in range(len(records)):
-        first = order.index(kind)
-        last = len(order) - 1 - order[::-1].index(kind)
-        positions |= {first, last}
+        found = [position for position, own in enumerate(order) if own == kind]
+        positions |= {*found[:2], *found[-2:]}
     stops = []
     for position in sorted(positions, reverse=True):
         behind = order[position + 1 :]
