@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.assessment import Assessment, assess
-from app.domain.estimate import STEP_PHASES
-from app.domain.job import PHASES, Job
+from app.domain.estimate import STEP_PHASES, Load, phase_peaks
+from app.domain.job import PHASES, Job, Moment, Phase
 from app.domain.optimizers import OPTIMIZERS
 from app.domain.strategies import STRATEGIES, Strategy
 from app.domain.units import GIB
@@ -213,6 +213,13 @@ def test_the_largest_micro_batch_does_not_depend_on_the_one_asked_for() -> None:
         found.add(judgement.max_micro_batch)
     assert len(found) == 1
     assert found.pop() > 1
+
+
+def test_no_phase_is_below_what_is_resident_when_it_starts() -> None:
+    sizes: dict[Phase, int] = {"setup": 1, "resident": 10, "forward": 4, "backward": 12, "step": 9}
+    loads = [Load(Moment(phase, "", ()), size, 0) for phase, size in sizes.items()]
+    expected = {"setup": 1, "resident": 10, "forward": 10, "backward": 12, "step": 10}
+    assert phase_peaks(loads) == expected
 
 
 @every_strategy

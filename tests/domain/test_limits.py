@@ -73,6 +73,7 @@ def test_the_remedies_work() -> None:
     assert reason("ddp", attention="flash_attention_2", precision="bf16_pure") is None
     assert reason("fsdp2_hybrid", nodes=2) is None
     assert reason("zero3_offload", method="lora") is None
+    assert reason("zero3_offload_optimizer", method="qlora") is None
     assert reason("zero2_offload", optimizer="adamw") is None
 
 

@@ -89,6 +89,8 @@ def test_the_partition_exists_before_the_embeddings_gradient_if_a_part_was_reduc
         (1, 1_000_000_000, TOTAL),
         # embedding … the first down: 100,864; the rest: 101,184.
         (1, 100_000, 101_184),
+        (1, 100_864, 101_184),
+        (1, 100_865, 101_120),
         # Shares of two ranks: the head fills the only group.
         (2, 100_000, TOTAL // 2),
         (1, 1, EMBEDDING),
