@@ -21,13 +21,15 @@ from app.domain.architecture import (
 )
 from app.domain.formulas import activations as act
 from app.domain.formulas.registry import Formula, Term
-from app.domain.precision import BF16, Stream
+from app.domain.precision import BF16, FP32, Stream
 from app.domain.quantities import LayerKind
 from app.domain.training import AttentionKernel, Method
 from app.domain.units import Integer
 
 # How many tensors of the MLP's width an ungated activation leaves behind, the last linear's input
-# among them: gelu_new is written out in five elementwise steps, the others are one kernel.
+# among them: gelu_new is written out in five elementwise steps, the others are one kernel. Under
+# autocast torch.pow runs in fp32, and so three of the five are twice as large.
+GELU_NEW_UNDER_AUTOCAST = 8
 PLAIN_MLP_TENSORS = {
     "gelu_new": 5,
     "gelu": 2,
@@ -80,7 +82,7 @@ def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: boo
     return (
         *_norms(spec, kind, kernels),
         *_projection_inputs(spec, kind, kernels),
-        *_mixer(kind, kernels, masked),
+        *_mixer(spec, kind, kernels, masked),
         *_mlp(kind, kernels),
         *_extras(spec, kind, kernels),
     )
@@ -113,7 +115,9 @@ def _projection_inputs(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> It
     if kernels.method == "full" and stream.autocast:
         mixer, mlp = _consumers(kind)
     elif kernels.method == "full" or not _casts_adapter_inputs(kernels):
-        mixer, mlp = int(layer.mixer is not None), int(layer.mlp is not None)
+        shared = spec.parallel_residual and layer.norms == 1
+        mixer = int(layer.mixer is not None)
+        mlp = int(layer.mlp is not None and not shared)
     else:
         return
     size = stream.residual if kernels.method == "qlora" else stream.compute
@@ -146,10 +150,13 @@ def _consumers(kind: LayerKind) -> tuple[int, int]:
     return in_mixer, in_mlp
 
 
-def _mixer(kind: LayerKind, kernels: Kernels, masked: bool) -> Iterable[Ingredient]:
+def _mixer(
+    spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: bool
+) -> Iterable[Ingredient]:
     mixer, c = kind.layer.mixer, kernels.stream.compute
     if isinstance(mixer, Attention):
-        yield from _attention(mixer, kernels, masked)
+        in_fp32 = multiplies_norms_in_fp32(spec)
+        yield from _attention(mixer, kernels, masked=masked, in_fp32=in_fp32)
     elif isinstance(mixer, LatentAttention):
         yield Ingredient(
             act.latent_attention,
@@ -171,7 +178,9 @@ def _mixer(kind: LayerKind, kernels: Kernels, masked: bool) -> Iterable[Ingredie
         yield Ingredient(act.linear_attention, {**symbols, "c": c})
 
 
-def _attention(mixer: Attention, kernels: Kernels, masked: bool) -> Iterable[Ingredient]:
+def _attention(
+    mixer: Attention, kernels: Kernels, *, masked: bool, in_fp32: bool
+) -> Iterable[Ingredient]:
     q, kv, heads, c = mixer.q_width, mixer.kv_width, mixer.heads, kernels.stream.compute
     if kernels.attention == "eager":
         symbols = {"q": q, "H": heads, "c": c}
@@ -181,14 +190,18 @@ def _attention(mixer: Attention, kernels: Kernels, masked: bool) -> Iterable[Ing
     elif kernels.stream.id == "full":
         yield Ingredient(act.math_attention, {"q": q, "H": heads}, needs_sequence=True)
     elif masked and mixer.sliding_window and kernels.attention == "sdpa":
-        yield Ingredient(act.masked_attention, {"q": q, "H": heads, "c": c})
+        repeated = q if mixer.kv_heads > 1 else kv
+        yield Ingredient(act.masked_attention, {"q": q, "r": repeated, "H": heads, "c": c})
     else:
         yield Ingredient(act.flash_attention, {"q": q, "kv": kv, "H": heads, "c": c})
     if mixer.fused_qkv and mixer.rotary_dim:
         yield Ingredient(act.fused_qkv_storage, {"q": q, "kv": kv, "c": c})
     if mixer.qk_norm != "none":
         symbols = {"q": q, "kv": kv, "H": heads, "K": mixer.kv_heads}
-        yield Ingredient(act.qk_norms, symbols)
+        kept = 0 if kernels.method != "full" else FP32 if in_fp32 else BF16
+        yield Ingredient(act.qk_norms, {**symbols, "f": kept})
+    if mixer.rotary_concatenates and kernels.attention != "eager":
+        yield Ingredient(act.copied_attention_output, {"q": q, "c": c})
 
 
 def _mlp(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
@@ -211,7 +224,10 @@ def _mlp(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
 def _dense(mlp: DenseMLP, kernels: Kernels) -> Ingredient:
     c = kernels.stream.residual if kernels.method == "qlora" else kernels.stream.compute
     if not mlp.gated:
-        symbols = {"k": PLAIN_MLP_TENSORS[mlp.activation], "i": mlp.width, "c": c}
+        tensors = PLAIN_MLP_TENSORS[mlp.activation]
+        if mlp.activation == "gelu_new" and kernels.stream.autocast:
+            tensors = GELU_NEW_UNDER_AUTOCAST
+        symbols = {"k": tensors, "i": mlp.width, "c": c}
         return Ingredient(act.plain_mlp, symbols, in_mlp=True)
     if kernels.method != "full" and _casts_adapter_inputs(kernels):
         return Ingredient(act.frozen_gated_mlp, {"i": mlp.width, "c": c}, in_mlp=True)

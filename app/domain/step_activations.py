@@ -14,7 +14,13 @@ from app.domain.formulas import activations as act
 from app.domain.formulas import loss
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job
-from app.domain.layer_memory import Kernels, Recipe, layer_recipe, mlp_width
+from app.domain.layer_memory import (
+    Kernels,
+    Recipe,
+    layer_recipe,
+    mlp_width,
+    multiplies_norms_in_fp32,
+)
 from app.domain.precision import BF16, FP32, STREAMS, Stream, StreamId
 from app.domain.quantities import LayerKind, ModelQuantities, Stop
 from app.domain.units import Integer
@@ -66,11 +72,14 @@ class StepActivations:
             act.outside_layers(
                 t=self.tokens,
                 h=self._hidden,
-                d=attention.head_dim if attention else 0,
+                d=_rotary_width(attention),
                 s=self.stream.residual,
                 c=self.stream.compute,
+                k=self._final_norm,
             )
         ]
+        if self.quantities.spec.residual_dropout:
+            terms.append(act.dropout_masks(n=1, t=self.tokens, k=1, h=self._hidden))
         if self.attention == "eager":
             terms.append(act.causal_mask(S=self.sequence))
         return tuple(terms)
@@ -89,6 +98,16 @@ class StepActivations:
             if count
             for ingredient in self.recipe(kind)
         )
+
+    @property
+    def _final_norm(self) -> int:
+        """Bytes per channel that the final norm keeps: its input and the normalised value."""
+        spec = self.quantities.spec
+        if spec.norm != "rmsnorm":
+            return self.stream.residual
+        if multiplies_norms_in_fp32(spec):
+            return FP32 + FP32
+        return FP32 + (self.stream.residual if self.trains_head else 0)
 
     @cached_property
     def layer_input(self) -> Term:
@@ -177,6 +196,13 @@ class StepActivations:
             loss.fused_loss_gradient(t=self.tokens, h=self._hidden, s=self.stream.residual),
             loss.fused_loss_head_gradient(E=self.quantities.embedding, g=size),
         )
+
+
+def _rotary_width(attention: Attention | LatentAttention | None) -> int:
+    """Channels of the cosine and sine tables; models with learned positions have none."""
+    if isinstance(attention, LatentAttention):
+        return attention.rope_dim
+    return attention.rotary_dim if attention is not None else 0
 
 
 def _stream(job: Job, stream: StreamId) -> Stream:

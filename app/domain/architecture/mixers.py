@@ -39,7 +39,8 @@ class Attention:
     `qk_norm`: `head` normalises each head's channels, `full` the whole projection.
     `sliding_window` in tokens, None where every token sees all before it. `sinks`: one learned
     logit per head. `output_gate`: the query projection is twice as wide, its second half gates the
-    output. `rotary_dim` are the channels of a head that are rotated (0: no rotary embedding).
+    output. `rotary_dim` are the channels of a head that are rotated (0: no rotary embedding),
+    `joined_rotary` whether the code joins them to the rest even where there is no rest.
     `softcap`: scores pass through a scaled tanh, which the fused kernels of SDPA cannot do.
     `conv1d`: weights are stored transposed, as GPT-2's Conv1D does.
     Mirrors LlamaAttention, Qwen3Attention, Phi3Attention, GptOssAttention, GPT2Attention,
@@ -57,6 +58,7 @@ class Attention:
     output_gate: bool = False
     softcap: bool = False
     rotary_dim: int = 0
+    joined_rotary: bool = False
     conv1d: bool = False
     names: AttentionNames = AttentionNames()
 
@@ -69,6 +71,11 @@ class Attention:
     def kv_width(self) -> int:
         """Channels of all key heads together; the values have as many."""
         return self.kv_heads * self.head_dim
+
+    @property
+    def rotary_concatenates(self) -> bool:
+        """Whether rotated channels are joined to others by `torch.cat`, as partial rotaries are."""
+        return self.joined_rotary or 0 < self.rotary_dim < self.head_dim
 
     @property
     def fused_qkv(self) -> bool:

@@ -121,14 +121,30 @@ def softcapped_scores(n: Integer, t: Integer, S: Integer, H: int, c: int) -> Int
 @formula(
     label="Attention with a mask: q, repeated k and v, output",
     group="activations",
-    equation="n × t × (4 × q × c + 4 × H)",
+    equation="n × t × (2 × (q + r) × c + 4 × H)",
     source="sdpa_attention_forward: with a mask keys and values are repeated for every query head",
     url=f"{_TRANSFORMERS}/integrations/sdpa_attention.py",
     per_sample=True,
 )
-def masked_attention(n: Integer, t: Integer, q: int, H: int, c: int) -> Integer:
-    """SDPA under an explicit mask (a sliding window shorter than the sequence)."""
-    return n * t * (4 * q * c + 4 * H)
+def masked_attention(n: Integer, t: Integer, q: int, r: int, H: int, c: int) -> Integer:
+    """SDPA under an explicit mask (a sliding window shorter than the sequence).
+
+    r is the width of the repeated keys: q, or one head's, which is expanded without a copy.
+    """
+    return n * t * (2 * (q + r) * c + 4 * H)
+
+
+@formula(
+    label="Attention output in the projection's layout",
+    group="activations",
+    equation="n × t × q × c",
+    source="rotary parts joined by torch.cat are head-major: so is the output, which is copied",
+    url=f"{_TRANSFORMERS}/models/gpt_neox/modeling_gpt_neox.py",
+    per_sample=True,
+)
+def copied_attention_output(n: Integer, t: Integer, q: int, c: int) -> Integer:
+    """The output projection's input, where it cannot share the attention kernel's output."""
+    return n * t * q * c
 
 
 @formula(
@@ -161,14 +177,17 @@ def fused_qkv_storage(n: Integer, t: Integer, q: int, kv: int, c: int) -> Intege
 @formula(
     label="Query and key norms",
     group="activations",
-    equation="n × t × (6 × (q + kv) + 4 × (H + K))",
+    equation="n × t × ((4 + f) × (q + kv) + 4 × (H + K))",
     source="Qwen3RMSNorm per head: fp32 copy, normalised value, rsqrt",
     url=f"{_TRANSFORMERS}/models/qwen3/modeling_qwen3.py",
     per_sample=True,
 )
-def qk_norms(n: Integer, t: Integer, q: int, kv: int, H: int, K: int) -> Integer:
-    """RMSNorm over each head of q and k."""
-    return n * t * (6 * (q + kv) + 4 * (H + K))
+def qk_norms(n: Integer, t: Integer, q: int, kv: int, H: int, K: int, f: int) -> Integer:
+    """RMSNorm over q and k; f bytes an element of the normalised value that its weight multiplies.
+
+    f is 0 for frozen norms, 4 where the product happens in fp32.
+    """
+    return n * t * ((4 + f) * (q + kv) + 4 * (H + K))
 
 
 @formula(
@@ -213,14 +232,14 @@ def plain_mlp(n: Integer, t: Integer, k: int, i: int, c: int) -> Integer:
 @formula(
     label="Mixture of experts",
     group="activations",
-    equation="n × t × (k × c × (2 × h + 5 × e) + 6 × X + 16 × k)",
+    equation="n × t × (k × c × (2 × h + 4 × e) + 4 × X + 36 × k)",
     source="grouped_mm experts: gathered input, gate-up, silu, product and output per routed token",
     url=f"{_TRANSFORMERS}/integrations/moe.py",
     per_sample=True,
 )
 def routed_experts(n: Integer, t: Integer, k: int, h: int, e: int, X: int, c: int) -> Integer:
     """k of X experts of width e for every token; the router keeps its fp32 probabilities."""
-    return n * t * (k * c * (2 * h + 5 * e) + 6 * X + 16 * k)
+    return n * t * (k * c * (2 * h + 4 * e) + 4 * X + 36 * k)
 
 
 @formula(
@@ -298,14 +317,16 @@ def layer_checkpoints(n: Integer, t: Integer, h: int, s: int) -> Integer:
 @formula(
     label="Final norm, rotary tables and token ids",
     group="activations",
-    equation="t × (h × (4 + s + c) + 2 × d × s + 24)",
-    source="LlamaModel.forward: final norm input, normalised value, head's input; cos, sin; ids",
+    equation="t × (h × (k + c) + 2 × d × s + 24)",
+    source="LlamaModel.forward: what the final norm keeps, the head's input; cos, sin; ids",
     url=_LLAMA,
     per_sample=True,
 )
-def outside_layers(t: Integer, h: int, d: int, s: int, c: int) -> Integer:
-    """Activations outside the decoder layers: the final norm's, the head's and rotary tables."""
-    return t * (h * (4 + s + c) + 2 * d * s + 24)
+def outside_layers(t: Integer, h: int, d: int, s: int, c: int, k: int) -> Integer:
+    """Activations outside the decoder layers: the final norm's (k bytes an element of its width),
+    the head's input and rotary tables of d channels.
+    """
+    return t * (h * (k + c) + 2 * d * s + 24)
 
 
 @formula(
@@ -353,14 +374,14 @@ def attention_gradients(t: Integer, h: int, s: int, q: int, kv: int, c: int, r: 
 @formula(
     label="Gradients of the attention scores",
     group="activations",
-    equation="t × (h × s + 6 × H × S)",
-    source="SoftmaxBackward: two fp32 S × S tensors per head less the freed 16-bit one",
+    equation="t × (h × s + 10 × H × S)",
+    source="SoftmaxBackward: the 16-bit gradient, its fp32 copy and the outgoing fp32 gradient",
     url=_LLAMA,
     per_sample=True,
 )
 def score_gradients(t: Integer, h: int, s: int, H: int, S: Integer) -> Integer:
     """Eager attention's backward: gradients as large as the probabilities."""
-    return t * (h * s + 6 * H * S)
+    return t * (h * s + 10 * H * S)
 
 
 @formula(

@@ -164,11 +164,10 @@ def foreach_temporary(T: Integer, B: int, N: Integer) -> Integer:
 @formula(
     label="Temporary of the Adafactor step",
     group="optimizer_states",
-    equation="3 × 4 × b",
-    source="Adafactor.step: fp32 squares, update and their product, one parameter at a time",
+    equation="2 × 4 × b",
+    source="Adafactor.step: fp32 squares and update, one parameter at a time",
     url="https://github.com/huggingface/transformers/blob/main/src/transformers/optimization.py",
-    kind="assumed",
 )
 def adafactor_temporary(b: Integer) -> Integer:
-    """Three fp32 tensors the size of the largest optimised tensor b."""
-    return 3 * 4 * b
+    """Two fp32 tensors the size of the largest optimised tensor b."""
+    return 2 * 4 * b

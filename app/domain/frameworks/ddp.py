@@ -117,7 +117,8 @@ def _autocast_casts(
     if job.training.method == "qlora":
         return (buffers.autocast_weights(x=q.embedding),)
     if job.training.method == "lora":
-        return (buffers.autocast_weights(x=q.adapters),)
+        kept = in_forward or not step.checkpointing
+        return (buffers.autocast_weights(x=q.adapters),) if kept else ()
     layers = q.linear if in_forward or not step.checkpointing else 0
     return (buffers.autocast_weights(x=layers + q.embedding),)
 

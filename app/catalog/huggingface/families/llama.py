@@ -105,7 +105,7 @@ def phi3(c: Config) -> ModelSpec:
     span = c.optional_integer("sliding_window", most=MAX_POSITIONS)
     layer = Layer(
         hidden_size(c),
-        attention(c, sliding_window=span, names=FUSED_QKV),
+        attention(c, sliding_window=span, joined_rotary=True, names=FUSED_QKV),
         dense(c, fused_gate_up=True, names=FUSED_GATE_UP),
     )
     return decoder(c, (layer,) * layer_count(c))
