@@ -92,6 +92,22 @@ def test_without_offload_host_memory_does_not_grow_with_the_model(strategy: str)
     assert small.nvme == large.nvme == 0
 
 
+STATES = {
+    "adamw": 8 * P,
+    "adamw_8bit": 2 * (P + 4 * -(-P // 256)),  # one fp32 scale per 256
+    "paged_adamw_8bit": 0,  # unified memory, which PyTorch does not count
+    "adafactor": 4 * 4_496,  # rows and columns, see test_quantities
+    "lion": 4 * P,
+    "sgd": 0,
+}
+
+
+@pytest.mark.parametrize("optimizer", STATES)
+def test_an_optimizer_keeps_the_states_computed_by_hand(optimizer: str) -> None:
+    resident = moment(job(TOY, gpus=1, optimizer=optimizer), "ddp", "resident", "between steps")
+    assert resident.bytes - 4 * P - WORKSPACES == STATES[optimizer]
+
+
 def test_fp16_and_bf16_take_the_same_bytes() -> None:
     for strategy in STRATEGIES:
         bf16 = usage(job(nodes=NODES, precision="bf16_mixed"), strategy)
