@@ -18,8 +18,7 @@
         if (switched || window[ready]) return;
         switched = true;
         if (!script.dataset.local) {
-          // Keep hoping: a slow CDN is better than none.
-          if (failed) reject(new Error(ready));
+          reject(new Error(ready));
           return;
         }
         // A script of another document is never run, however late it arrives.
@@ -30,12 +29,8 @@
         copy.addEventListener("error", () => reject(new Error(ready)));
         document.head.append(copy);
       };
-      let failed = false;
       script.addEventListener("load", done);
-      script.addEventListener("error", () => {
-        failed = true;
-        switched && !script.dataset.local ? reject(new Error(ready)) : local();
-      });
+      script.addEventListener("error", local);
       setTimeout(local, PATIENCE);
     });
     waiting.set(ready, promise);

@@ -69,6 +69,23 @@ def test_without_any_library_the_page_is_a_plain_form(
     forgive("net::ERR_FAILED")
 
 
+def test_a_hanging_cdn_without_local_copies_leaves_a_plain_form(open_page: OpenPage) -> None:
+    held: list[Route] = []
+
+    def without_copies(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=re.sub(' data-local="[^"]*"', "", response.text()))
+
+    page = open_page("/plans", cdn=lambda route: held.append(route))
+    page.route(re.compile(r"/(\?.*)?$"), without_copies)
+    page.goto("/", wait_until="domcontentloaded")
+    expect(page.get_by_role("button", name="Update")).to_be_visible()
+    page.locator("[name=method][value=lora]").check()
+    page.get_by_role("button", name="Update").click()
+    page.wait_for_url(re.compile("method=lora"), wait_until="commit")
+    expect(page.locator("#scenario")).to_contain_text("LoRA")
+
+
 def test_without_javascript_everything_is_there(open_page: OpenPage) -> None:
     page = open_page("/", java_script_enabled=False)
     expect(page.locator(".row .bar rect.c-weights").first).to_be_visible()
