@@ -203,16 +203,22 @@ def _stops(order: list[int], records: tuple[LayerKind, ...]) -> tuple[Stop, ...]
     for kind in range(len(records)):
         found = [position for position, own in enumerate(order) if own == kind]
         positions |= {*found[:2], *found[-2:]}
-    stops = []
-    for position in sorted(positions, reverse=True):
-        behind = order[position + 1 :]
-        stops.append(
-            Stop(
-                kind=order[position],
-                position=position + 1,
-                up_to=tuple(order[: position + 1].count(k) for k in range(len(records))),
-                trained_after=sum(records[k].trained for k in behind),
-                is_first_of_model=position == 0,
-            )
-        )
-    return tuple(stops)
+    return tuple(_stop(order, records, position) for position in sorted(positions, reverse=True))
+
+
+def _stop(order: list[int], records: tuple[LayerKind, ...], position: int) -> Stop:
+    behind = order[position + 1 :]
+    return Stop(
+        kind=order[position],
+        position=position + 1,
+        up_to=tuple(order[: position + 1].count(k) for k in range(len(records))),
+        trained_after=sum(records[k].trained for k in behind),
+        is_first_of_model=position == 0,
+    )
+
+
+@lru_cache(maxsize=2048)
+def stop_at(q: ModelQuantities, position: int) -> Stop:
+    """Backward at the layer of this position, counted from 1 at the embedding's side."""
+    of_layer = {kind.layer: index for index, kind in enumerate(q.kinds)}
+    return _stop([of_layer[layer] for layer in q.spec.layers], q.kinds, position - 1)

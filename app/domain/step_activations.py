@@ -15,6 +15,7 @@ from app.domain.formulas import loss
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job
 from app.domain.layer_memory import (
+    Ingredient,
     Kernels,
     Recipe,
     layer_recipe,
@@ -51,6 +52,7 @@ class StepActivations:
         self.trains_head = training.method == "full"
         self._hidden = job.spec.hidden_size
         self._vocabulary = job.spec.vocab_size
+        self._inside: dict[int, tuple[LayerMoment, ...]] = {}
         self._kernels = Kernels(
             self.stream, training.attention, training.method, adapter_bytes, training.lora.rank
         )
@@ -122,29 +124,48 @@ class StepActivations:
 
     def inside(self, stop: Stop) -> tuple[LayerMoment, ...]:
         """The candidates for the peak inside one layer's backward."""
+        if stop.position not in self._inside:
+            self._inside[stop.position] = self._inside_layer(stop)
         return self._inside[stop.position]
 
-    @cached_property
-    def _inside(self) -> dict[int, tuple[LayerMoment, ...]]:
-        return {stop.position: self._inside_layer(stop) for stop in self.quantities.stops}
+    def behind_down_projection(self, stop: Stop) -> Bundle:
+        """Alive when the first weight gradient of a layer has just been made."""
+        behind, own = self._alive_in_layer(stop)
+        width = mlp_width(self.quantities.kinds[stop.kind])
+        return Bundle(*behind, *(term for _, term in own), self._mlp_gradient(1, width))
+
+    def _mlp_gradient(self, count: int, width: int) -> Term:
+        stream = self.stream
+        return act.layer_gradients(
+            t=self.tokens,
+            h=self._hidden,
+            s=stream.residual,
+            m=count,
+            i=width,
+            c=stream.compute,
+        )
+
+    def _alive_in_layer(self, stop: Stop) -> tuple[tuple[Term, ...], list[tuple[Ingredient, Term]]]:
+        """What the layers before keep, and the whole set of the layer being differentiated."""
+        own = [
+            (ingredient, ingredient.term(1, self.tokens, self.sequence))
+            for ingredient in self.recipe(self.quantities.kinds[stop.kind])
+        ]
+        if self.checkpointing:
+            return self.kept(stop.up_to), own
+        before = tuple(c - (k == stop.kind) for k, c in enumerate(stop.up_to))
+        return self.kept(before), own
 
     def _inside_layer(self, stop: Stop) -> tuple[LayerMoment, ...]:
         kind = self.quantities.kinds[stop.kind]
-        recipe = self.recipe(kind)
-        if self.checkpointing:
-            behind = self.kept(stop.up_to)
-            own = tuple((i, i.term(1, self.tokens, self.sequence)) for i in recipe)
-        else:
-            before = tuple(c - (k == stop.kind) for k, c in enumerate(stop.up_to))
-            behind = self.kept(before)
-            own = tuple((i, i.term(1, self.tokens, self.sequence)) for i in recipe)
+        behind, own = self._alive_in_layer(stop)
         everything = behind + tuple(term for _, term in own)
         without_mlp = behind + tuple(term for i, term in own if not i.in_mlp)
         h, s, c = self._hidden, self.stream.residual, self.stream.compute
         moments = []
         width = mlp_width(kind)
         if width:
-            gradient = act.layer_gradients(t=self.tokens, h=h, s=s, i=width, c=c)
+            gradient = self._mlp_gradient(2, width)
             mlp = kind.layer.mlp
             finished = h * mlp.width if isinstance(mlp, DenseMLP) else 0
             moments.append(LayerMoment("MLP", Bundle(*everything, gradient), finished))
@@ -178,15 +199,23 @@ class StepActivations:
         logits = FP32 if self.stream.id == "full" else BF16 + FP32
         made = loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits)
         if self.stream.id == "autocast":
-            return Bundle(made, act.final_norm_output(t=self.tokens, h=self._hidden))
-        return Bundle(made)
+            output = act.final_norm_output(t=self.tokens, h=self._hidden)
+            return Bundle(made, output, *self._softcap)
+        return Bundle(made, *self._softcap)
 
     @cached_property
     def loss_backward(self) -> Bundle:
         """Logits and loss at the start of backward."""
         if self.fused_loss:
             return self._fused
-        return Bundle(loss.loss_backward(t=self.tokens, V=self._vocabulary))
+        return Bundle(loss.loss_backward(t=self.tokens, V=self._vocabulary), *self._softcap)
+
+    @property
+    def _softcap(self) -> tuple[Term, ...]:
+        if not self.quantities.spec.logit_softcap:
+            return ()
+        size = self.stream.compute
+        return (loss.softcapped_logits(t=self.tokens, V=self._vocabulary, l=size),)
 
     @cached_property
     def _fused(self) -> Bundle:

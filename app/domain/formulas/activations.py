@@ -345,14 +345,14 @@ def final_norm_output(t: Integer, h: int) -> Integer:
 @formula(
     label="Gradients inside the layer being differentiated",
     group="activations",
-    equation="t × (h × s + 2 × i × c)",
+    equation="t × (h × s + m × i × c)",
     source="MulBackward of the MLP: d_silu and d_up beside the incoming gradient",
     url=_LLAMA,
     per_sample=True,
 )
-def layer_gradients(t: Integer, h: int, s: int, i: int, c: int) -> Integer:
-    """The usual maximum inside a layer's backward: the gated product's gradients."""
-    return t * (h * s + 2 * i * c)
+def layer_gradients(t: Integer, h: int, s: int, m: int, i: int, c: int) -> Integer:
+    """Gradients of the MLP's width: m is 2 at the gated product, 1 behind the down projection."""
+    return t * (h * s + m * i * c)
 
 
 @formula(

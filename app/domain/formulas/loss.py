@@ -43,16 +43,16 @@ def loss_backward(t: Integer, V: int) -> Integer:
 
 
 @formula(
-    label="Gradient of the logits",
+    label="Softcapped logits",
     group="logits_and_loss",
-    equation="t × V × 2 × l",
-    source="ToCopyBackward: the fp32 gradient is cast back to the logits' dtype",
-    url=_LOSS,
+    equation="t × V × l",
+    source="Gemma2ForCausalLM: TanhBackward of final_logit_softcapping keeps its output",
+    url="https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma2/modeling_gemma2.py",
     per_sample=True,
 )
-def logit_gradient(t: Integer, V: int, l: int) -> Integer:
-    """While the head's gradient is computed: the logits' gradient, l bytes an element."""
-    return t * V * 2 * l
+def softcapped_logits(t: Integer, V: int, l: int) -> Integer:
+    """The scaled tanh of the logits, l bytes an element, until the head's backward."""
+    return t * V * l
 
 
 @formula(

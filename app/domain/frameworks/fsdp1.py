@@ -103,50 +103,42 @@ class _Fsdp1:
             return ()
         return (buffers.gathered_model(P=self.q.gathered_layers, a=self.gathered),)
 
-    def _gathered_at(self, stop: Stop) -> tuple[Term, ...]:
+    def _gathered_at(self, stop: Stop, *, freed: bool) -> tuple[Term, ...]:
+        """Layers gathered at a stop; its own is `freed` before its gradients are reduced."""
+        own = self.q.kinds[stop.kind].gathered
         if not self.strategy.regathers:
-            return self._held()
-        copies = 1 if stop.is_first_of_model else 2
-        parameters = self.q.kinds[stop.kind].gathered
-        return (buffers.gathered_layers(k=copies, w=parameters, a=self.gathered),)
+            alive = sum(k.gathered * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
+            return (buffers.gathered_model(P=alive - own * freed, a=self.gathered),)
+        copies = (0 if stop.is_first_of_model else 1) + (not freed)
+        return (buffers.gathered_layers(k=copies, w=own, a=self.gathered),)
 
     def _layer(self, start: Bundle, stop: Stop) -> list[Moment]:
         kind = self.q.kinds[stop.kind]
+        head: tuple[Term, ...] = ()
+        if self.full:
+            head = (states.head_gradient(E=self.q.embedding, B=self.gathered),)
         base = Bundle(
             *start.terms,
             states.gradients(T=stop.trained_after, B=self.gradient_size, N=self.ranks),
             buffers.gathered_root(R=self.root, a=self.gathered),
-            *self._gathered_at(stop),
-            *((states.head_gradient(E=self.q.embedding, B=self.gathered),) if self.full else ()),
+            *head,
         )
         inside = self.step.inside(stop)
-        moments = [
-            Moment(
-                "backward",
-                f"layer {stop.position}, {moment.label}",
-                (
-                    base,
-                    buffers.layer_weight_gradients(
-                        w=moment.weight_gradients if self.full else kind.trained, B=self.gathered
-                    ),
-                    moment.terms,
-                ),
-            )
-            for moment in inside
-        ]
-        moments.append(
-            Moment(
-                "backward",
-                f"layer {stop.position}, reduction",
-                (
-                    base,
-                    buffers.layer_weight_gradients(w=kind.trained, B=self.gathered),
-                    *self._flat_reduction(kind.trained),
-                    inside[-1].terms,
-                ),
-            )
+        running = self._gathered_at(stop, freed=False)
+        moments = []
+        for moment in inside:
+            own = moment.weight_gradients if self.full else kind.trained
+            gradients = buffers.layer_weight_gradients(w=own, B=self.gathered)
+            label = f"layer {stop.position}, {moment.label}"
+            moments.append(Moment("backward", label, (base, *running, gradients, moment.terms)))
+        reduced: tuple[Term | Bundle, ...] = (
+            base,
+            *self._gathered_at(stop, freed=True),
+            buffers.layer_weight_gradients(w=kind.trained, B=self.gathered),
+            *self._flat_reduction(kind.trained),
+            inside[-1].terms,
         )
-        return moments
+        return [*moments, Moment("backward", f"layer {stop.position}, reduction", reduced)]
 
     def _flat_reduction(self, parameters: Integer) -> tuple[Term, ...]:
         return (

@@ -71,39 +71,60 @@ class Bucketing(NamedTuple):
     A gradient larger than the bucket is reduced on its own and never copied into it.
     `bypassing`: those gradients of one layer of each kind; `owned_before_embedding`: whether a
     parameter of rank 0's partition is reduced before the embedding's gradient exists.
+    `first_flush_layer` is the layer whose gradient fills the first bucket (0: none does),
+    `first_flush` what is copied flat then.
     """
 
     bypassing: tuple[int, ...]
     owned_before_embedding: bool
+    first_flush_layer: int
+    first_flush: int
 
 
 @lru_cache(maxsize=1024)
 def bucketing(q: ModelQuantities, ranks: int, bucket: int) -> Bucketing:
     """Replay the order in which gradients arrive: the reverse of registration.
 
-    Source: stage_1_and_2.py, reduce_independent_p_g_buckets_and_remove_grads.
+    A reduced stretch is copied flat where it spans several ranks' partitions.
+    Source: stage_1_and_2.py, reduce_independent_p_g_buckets_and_remove_grads, average_tensor.
     """
     bypassing = tuple(
         sum(t.numel for t in kind.layer.tensors if t.numel > bucket) if q.root_trained else 0
         for kind in q.kinds
     )
     share = int(ceil_div(q.trained, ranks))
-    end = q.trained
-    filled = 0
-    owned_in_bucket = False
-    for numel in reversed(q.trained_tensors[1:]):
-        start = end - numel
-        owned = start < share
-        if numel > bucket or filled + numel > bucket:
-            if owned_in_bucket or (owned and numel > bucket):
-                return Bucketing(bypassing, owned_before_embedding=True)
-            filled, owned_in_bucket = 0, False
-        if numel <= bucket:
-            filled += numel
+
+    def copied(start: int, end: int) -> int:
+        return end - start if start < end and start // share != (end - 1) // share else 0
+
+    embedding, *others = q.trained_tensors
+    layers = _layers_of_trained_tensors(q)[1:]
+    top = start = q.trained
+    owned_in_bucket = owned_reduced = False
+    first_layer = first_copied = 0
+    for numel, layer in zip(reversed(others), reversed(layers), strict=True):
+        owned = start - numel < share
+        if numel > bucket or top - start + numel > bucket:
+            owned_reduced = owned_reduced or owned_in_bucket or (owned and numel > bucket)
+            if not first_layer and layer and top > start:
+                first_layer, first_copied = layer, copied(start, top)
+            top, owned_in_bucket = start, False
+        start -= numel
+        if numel > bucket:
+            top = start
+        else:
             owned_in_bucket = owned_in_bucket or owned
-        end = start
-    flushed_by_embedding = q.trained_tensors[0] > bucket
-    return Bucketing(bypassing, owned_in_bucket and flushed_by_embedding)
+    early = owned_reduced or (owned_in_bucket and embedding > bucket)
+    return Bucketing(bypassing, early, first_layer, first_copied)
+
+
+def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
+    """The layer of each trained tensor, counted from 1; 0 outside the layers and for adapters."""
+    spec = q.spec
+    if not q.root_trained:
+        return [0] * len(q.trained_tensors)
+    inside = [n for n, layer in enumerate(spec.layers, 1) for _ in layer.tensors]
+    return [0] * len(spec.root_tensors_before) + inside + [0] * len(spec.root_tensors_after)
 
 
 @lru_cache(maxsize=1024)

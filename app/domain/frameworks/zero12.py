@@ -18,7 +18,7 @@ from app.domain.frameworks.state import (
 )
 from app.domain.job import Job, Moment, Timeline
 from app.domain.precision import FP32
-from app.domain.quantities import ModelQuantities, Stop
+from app.domain.quantities import ModelQuantities, Stop, stop_at
 from app.domain.step_activations import StepActivations
 from app.domain.strategies import Strategy
 from app.domain.units import Integer, ceil_div
@@ -47,7 +47,8 @@ class _Zero12:
         self.accumulating = training.gradient_accumulation_steps > 1
         self.bucket = job.options.deepspeed.reduce_bucket_size
         self.bucketing = zero.bucketing(q, self.ranks, self.bucket)
-        self.bucket_count = 2 if zero.overlaps_communication(job, 2) else 1
+        self.overlaps = zero.overlaps_communication(job, 2)
+        self.bucket_count = 2 if self.overlaps else 1
 
     def timeline(self) -> Timeline:
         q, step = self.q, self.step
@@ -61,6 +62,7 @@ class _Zero12:
         ]
         for stop in q.stops:
             moments += self._layer(resident, stop)
+        moments += self._first_flush(resident)
         moments += self._end(resident)
         moments += self._step(resident)
         return Timeline(moments, self._host_bytes(), 0, 0, [])
@@ -107,9 +109,17 @@ class _Zero12:
         return (self._ipg,)
 
     def _unreduced(self, layers: tuple[int, ...]) -> tuple[Term, ...]:
-        """Stage 1 keeps gradients that bypass the bucket until backward ends."""
+        """Gradients that stage 1 keeps until backward ends.
+
+        All of them without overlap, when nothing is reduced before; else those that bypass the
+        bucket.
+        """
         if self.accumulating or self.sharded_gradients or not self.on_gpu:
             return ()
+        if not self.overlaps:
+            trained = tuple(kind.trained for kind in self.q.kinds)
+            waiting = sum(count * own for count, own in zip(layers, trained, strict=True))
+            return (states.gradients(T=waiting, B=self.size, N=1),)
         size = sum(count * own for count, own in zip(layers, self.bucketing.bypassing, strict=True))
         return (buffers.bypassing_gradients(m=size, B=self.size),)
 
@@ -138,6 +148,25 @@ class _Zero12:
                 )
             )
         return moments
+
+    def _first_flush(self, resident: Bundle) -> list[Moment]:
+        """The first full bucket is flattened while most layers' activations are still alive."""
+        flush = self.bucketing
+        reduces = self.overlaps or self.sharded_gradients
+        if not (flush.first_flush_layer and reduces):
+            return []
+        stop = stop_at(self.q, flush.first_flush_layer)
+        head: tuple[Term, ...] = ()
+        if self.q.tied:
+            head = (states.head_gradient(E=self.q.embedding, B=self.size),)
+        parts: tuple[Term | Bundle, ...] = (
+            resident,
+            *self._in_backward(owned=False),
+            *head,
+            buffers.flattened_bucket(m=flush.first_flush, B=self.size),
+            self.step.behind_down_projection(stop),
+        )
+        return [Moment("backward", f"layer {stop.position}, bucket reduced", parts)]
 
     def _end(self, resident: Bundle) -> list[Moment]:
         """The embedding's gradient is made (a tied head's is added to it), then reduced."""
