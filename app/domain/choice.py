@@ -33,10 +33,11 @@ def preferred(outcomes: Iterable[Assessment]) -> Assessment | None:
 
 def leanest(outcomes: Iterable[Assessment]) -> Assessment | None:
     """The one with the lowest peak."""
-    return min((o for o in outcomes if o.usage is not None), key=_peak, default=None)
+    return min((o for o in outcomes if o.usage is not None), key=peak_of, default=None)
 
 
-def _peak(outcome: Assessment) -> int:
+def peak_of(outcome: Assessment) -> int:
+    """The peak of a possible outcome in bytes; 0 for an impossible one."""
     return int(outcome.usage.peak) if outcome.usage is not None else 0
 
 

@@ -156,7 +156,13 @@ def _mixer(
     mixer, c = kind.layer.mixer, kernels.stream.compute
     if isinstance(mixer, Attention):
         in_fp32 = multiplies_norms_in_fp32(spec)
-        yield from _attention(mixer, kernels, masked=masked, in_fp32=in_fp32)
+        yield from _attention(
+            mixer,
+            kernels,
+            masked=masked,
+            in_fp32=in_fp32,
+            dropout=spec.attention_dropout,
+        )
     elif isinstance(mixer, LatentAttention):
         yield Ingredient(
             act.latent_attention,
@@ -179,11 +185,12 @@ def _mixer(
 
 
 def _attention(
-    mixer: Attention, kernels: Kernels, *, masked: bool, in_fp32: bool
+    mixer: Attention, kernels: Kernels, *, masked: bool, in_fp32: bool, dropout: bool
 ) -> Iterable[Ingredient]:
     q, kv, heads, c = mixer.q_width, mixer.kv_width, mixer.heads, kernels.stream.compute
     if kernels.attention == "eager":
-        symbols = {"q": q, "H": heads, "c": c}
+        score = 2 * c + 1 if dropout else FP32 + c
+        symbols = {"q": q, "H": heads, "p": score, "c": c}
         yield Ingredient(act.eager_attention, symbols, needs_sequence=True)
         if mixer.softcap:
             yield Ingredient(act.softcapped_scores, {"H": heads, "c": c}, needs_sequence=True)

@@ -19,13 +19,17 @@ ASSUMED_BAND_PERCENT = 10
 
 
 class Judgement(NamedTuple):
-    """The verdict on one strategy. Bytes per GPU."""
+    """The verdict on one strategy. Bytes per GPU.
+
+    `short_of` names what there is too little of: GPU memory, host memory or NVMe.
+    """
 
     verdict: Verdict
     low: int
     high: int
     headroom: int
     max_micro_batch: int
+    short_of: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -44,7 +48,7 @@ def judge(job: Job, strategy: Strategy, usage: Usage, capacity: Capacity) -> Jud
     usable = capacity.usable
     limit = min(usable * 100 // safe, (usable - usage.second_step) * 100 // (100 + band))
     shortages = _shortages(job, usage)
-    notes = list(shortages)
+    notes = list(shortages.values())
     verdict: Verdict
     if shortages or usable < low:
         verdict = "does_not_fit"
@@ -60,6 +64,7 @@ def judge(job: Job, strategy: Strategy, usage: Usage, capacity: Capacity) -> Jud
         high=high,
         headroom=usable - usage.peak,
         max_micro_batch=0 if shortages else batch,
+        short_of=(*(("GPU memory",) if usable < low else ()), *shortages),
         notes=tuple(notes),
     )
 
@@ -70,14 +75,15 @@ def _how_to_run(expandable: bool, inside: bool) -> str:
     return "The limit lies inside the error band: measure before you promise it."
 
 
-def _shortages(job: Job, usage: Usage) -> list[str]:
+def _shortages(job: Job, usage: Usage) -> dict[str, str]:
+    """What a node has too little of, with the sentence that says so."""
     hardware = job.hardware
     places = (
         ("host memory", usage.host, hardware.host_memory_bytes),
         ("NVMe", usage.nvme, hardware.nvme_bytes),
     )
-    return [
-        f"Needs {ceil_div(need, GIB):,} GiB of {place} per node; {offered // GIB:,} GiB is there."
-        for place, need, offered in places
-        if need > offered
-    ]
+    return {
+        place: f"Needs {ceil_div(need, GIB):,} GiB of {place} per node; {offer // GIB:,} GiB is there."
+        for place, need, offer in places
+        if need > offer
+    }

@@ -22,7 +22,7 @@ from app.domain.training import (
     ReduceDtype,
 )
 
-# Bounds far beyond any real job: they keep every product inside 64-bit integers.
+# Bounds far beyond any real job: they keep arithmetic and answers small.
 MAX_SEQUENCE = 16_777_216
 MAX_MICRO_BATCH = 65_536
 MAX_GPUS_PER_NODE = 1_024

@@ -35,7 +35,8 @@ class Fix:
 
     Merge `patch` into the request, and this verdict holds. `patch` has the request's shape plus an
     optional `preferences`; objects merge, lists and scalars replace. `headroom_bytes` is per GPU
-    with the patch applied, under `strategy`.
+    with the patch applied, under `strategy`; `saves_bytes` is how much lower its peak is than the
+    leanest before (negative where a simpler strategy that now fits needs more).
     """
 
     change: str

@@ -33,6 +33,30 @@ class Change:
 Proposal = Callable[[EstimateRequest, Preferences, Job], Iterator[Change]]
 
 
+def _other_strategy(
+    request: EstimateRequest, preferences: Preferences, job: Job
+) -> Iterator[Change]:
+    if request.strategies is not None:
+        yield Change(
+            "Use another strategy",
+            "another strategy",
+            "Same result; the state is divided differently.",
+            NO_HARDWARE,
+            {"strategies": None},
+        )
+
+
+def _fp16(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
+    if not job.hardware.gpu.bf16_native and job.training.precision.startswith("bf16"):
+        yield Change(
+            "Use fp16 mixed precision",
+            "fp16 mixed precision",
+            "Same memory; needs loss scaling.",
+            NO_HARDWARE,
+            {"training": {"precision": "fp16_mixed"}},
+        )
+
+
 def _expandable_segments(
     request: EstimateRequest, preferences: Preferences, job: Job
 ) -> Iterator[Change]:
@@ -196,6 +220,8 @@ def _price(job: Job, cards: int) -> str:
 
 
 PROPOSALS: tuple[Proposal, ...] = (
+    _fp16,
+    _other_strategy,
     _expandable_segments,
     _checkpointing,
     _flash_attention,

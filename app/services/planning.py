@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from app.domain.assessment import Assessed, Assessment, assess
-from app.domain.choice import allowed, leanest, preferred
+from app.domain.choice import allowed, leanest, peak_of, preferred
 from app.domain.job import Job
 from app.domain.units import GIB
 from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import Fix, Headline, PlanResult, Preferences
 from app.services.changes import Change, proposals
 from app.services.estimating import Estimator
-from app.services.patching import apply, merge
+from app.services.patching import apply
 
 FIXES = 3
 METHOD_TITLES = {"full": "Full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
@@ -70,19 +70,16 @@ class Planner:
         base: Assessment | None,
     ) -> Fix | None:
         patched, wishes = apply(request, preferences, change.patch)
-        job, _ = self._estimator.resolve(patched)
-        best = preferred(allowed(assess(job).outcomes, wishes.offload))
+        job, strategies = self._estimator.resolve(patched)
+        best = preferred(allowed(assess(job, strategies).outcomes, wishes.offload))
         if best is None or best.usage is None or best.judgement is None:
             return None
-        patch = change.patch
-        if request.strategies is not None and best.strategy.id not in request.strategies:
-            patch = merge(patch, {"strategies": [best.strategy.id]})
-        before = best.usage.peak if base is None or base.usage is None else base.usage.peak
+        before = peak_of(best if base is None else base)
         return Fix(
             change=change.text,
             noun=change.noun,
             detail=change.detail,
-            patch=patch,
+            patch=change.patch,
             strategy=best.strategy.id,
             strategy_title=best.strategy.title,
             verdict=best.judgement.verdict,
@@ -105,7 +102,7 @@ def _headline(
     tried: list[Fix],
 ) -> Headline:
     if best is None or best.usage is None or best.judgement is None:
-        return _nothing_possible(assessed)
+        return _nothing_possible(assessed, fixes)
     usable = _gib(assessed.capacity.usable)
     judgement, title = best.judgement, best.strategy.title
     headroom = round(abs(judgement.headroom) / GIB)
@@ -121,18 +118,18 @@ def _headline(
         return Headline("tight", text, f"{detail} {' '.join(judgement.notes)}", best.strategy.id)
     return Headline(
         "does_not_fit",
-        _refusal(fixes, tried),
+        _refusal(judgement.short_of, fixes, tried),
         _shortfall(job, preferences, assessed, best, usable, fixes),
         _strategy_to_open(assessed, best),
     )
 
 
-def _refusal(fixes: list[Fix], tried: list[Fix]) -> str:
+def _refusal(short_of: tuple[str, ...], fixes: list[Fix], tried: list[Fix]) -> str:
     if fixes:
         cheapest = fixes[0]
         room = round(cheapest.headroom_bytes / GIB)
         fix = f"{cheapest.noun}, with {room:,} GiB headroom"
-        return f"Does not fit in GPU memory. Cheapest fix: {fix}."
+        return f"Does not fit in {' and '.join(short_of)}. Cheapest fix: {fix}."
     if not tried:
         return "Does not fit, and no change we know makes it fit."
     closest = max(tried, key=lambda fix: fix.headroom_bytes)
@@ -167,10 +164,12 @@ def _strategy_to_open(assessed: Assessed, best: Assessment) -> str:
     return deeper.strategy.id if deeper is not None else best.strategy.id
 
 
-def _nothing_possible(assessed: Assessed) -> Headline:
+def _nothing_possible(assessed: Assessed, fixes: list[Fix]) -> Headline:
     reasons = list(dict.fromkeys(o.reason for o in assessed.outcomes if o.reason is not None))
-    detail = " ".join(reasons[:2])
-    return Headline("unsupported", "This combination cannot be trained.", detail, None)
+    title = "This combination cannot be trained."
+    if fixes:
+        title = f"This combination cannot be trained. Cheapest fix: {fixes[0].noun}."
+    return Headline("unsupported", title, " ".join(reasons[:2]), None)
 
 
 def _gib(size: int) -> str:

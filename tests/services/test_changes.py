@@ -42,8 +42,8 @@ def sections(found: list[list[Change]]) -> list[str]:
     """The fields that each change alone sets, in the order in which they are offered."""
     names = []
     for variants in found:
-        (fields,) = variants[0].patch.values()
-        names.append("+".join(fields))
+        ((section, fields),) = variants[0].patch.items()
+        names.append("+".join(fields) if fields else section)
     return names
 
 
@@ -52,6 +52,7 @@ def test_what_costs_nothing_comes_before_what_approximates_and_what_is_bought(
 ) -> None:
     found = offered(resolver, training={**EVERYTHING, "activation_checkpointing": True})
     assert sections(found) == [
+        "strategies",
         "allocator",
         "attention",
         "micro_batch_size+gradient_accumulation_steps",
@@ -72,7 +73,12 @@ def test_nothing_is_offered_that_is_already_so(resolver: Resolver) -> None:
         training={"method": "qlora", "sequence_length": 512, "micro_batch_size": 1},
         options={"allocator": "expandable_segments"},
     )
-    assert sections(found) == ["nodes"]
+    assert sections(found) == ["strategies", "nodes"]
+
+
+def test_another_strategy_is_offered_only_where_the_request_names_some(resolver: Resolver) -> None:
+    assert {"strategies": None} in patches(offered(resolver, strategies=["ddp"]))
+    assert {"strategies": None} not in patches(offered(resolver, strategies=None))
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora"])

@@ -158,7 +158,10 @@ def test_a_gpu_without_bf16_says_what_to_use(planner: Planner) -> None:
     body: Json = {"model": {"id": "meta-llama/Llama-3.2-1B"}, "hardware": {"gpu": "v100-32-sxm"}}
     found = plan(planner, body)
     assert found.headline.verdict == "unsupported"
-    assert found.headline.title == "This combination cannot be trained."
+    assert found.headline.title == (
+        "This combination cannot be trained. Cheapest fix: fp16 mixed precision."
+    )
+    assert found.fixes[0].patch == {"training": {"precision": "fp16_mixed"}}
     assert found.headline.detail.endswith("Use precision fp16_mixed or fp32.")
     assert found.headline.strategy is None
     assert {e.verdict for e in found.estimate.estimates} == {"unsupported"}

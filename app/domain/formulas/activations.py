@@ -95,14 +95,18 @@ def flash_attention(n: Integer, t: Integer, q: int, kv: int, H: int, c: int) -> 
 @formula(
     label="Attention: scores, q, k, v and output",
     group="activations",
-    equation="n × t × (H × S × (4 + c) + 4 × q × c)",
+    equation="n × t × (H × S × p + 4 × q × c)",
     source="eager_attention_forward: fp32 softmax and its cast; q, repeated k and v, output",
     url=_LLAMA,
     per_sample=True,
 )
-def eager_attention(n: Integer, t: Integer, S: Integer, q: int, H: int, c: int) -> Integer:
-    """Eager attention keeps the S × S probabilities of every head twice (fp32 and cast)."""
-    return n * t * (H * S * (4 + c) + 4 * q * c)
+def eager_attention(n: Integer, t: Integer, S: Integer, q: int, H: int, p: int, c: int) -> Integer:
+    """Eager attention keeps the S × S probabilities of every head, p bytes each.
+
+    As a rule the fp32 softmax and its cast; where dropout is drawn, the 16-bit softmax, the mask
+    and the dropped copy.
+    """
+    return n * t * (H * S * p + 4 * q * c)
 
 
 @formula(

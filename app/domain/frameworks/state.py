@@ -62,12 +62,22 @@ def optimizer_state_terms(
 
 
 def step_temporary_terms(
-    job: Job, q: ModelQuantities, size: int, ranks: Integer, *, foreach: bool
+    job: Job,
+    q: ModelQuantities,
+    size: int,
+    ranks: Integer,
+    *,
+    foreach: bool,
+    trained: Integer | None = None,
 ) -> tuple[Term, ...]:
-    """What the optimizer borrows while it steps. `foreach`: whether that kernel runs."""
+    """What the optimizer borrows while it steps. `foreach`: whether that kernel runs.
+
+    `trained` as for `optimizer_state_terms`.
+    """
+    elements = q.trained if trained is None else trained
     optimizer = OPTIMIZERS[job.training.optimizer]
     if optimizer.foreach_temporary and foreach:
-        return (states.foreach_temporary(T=q.trained, B=size, N=ranks),)
+        return (states.foreach_temporary(T=elements, B=size, N=ranks),)
     if optimizer.factored:
         return (states.adafactor_temporary(b=q.largest_trained_tensor),)
     return ()

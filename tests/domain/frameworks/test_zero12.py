@@ -35,11 +35,19 @@ def test_accumulation_makes_stage_1_keep_all_gradients_and_stage_2_its_partition
 
 
 def test_stage_1_keeps_gradients_that_bypass_the_bucket_until_backward_ends() -> None:
-    asked = toy_job(deepspeed(reduce_bucket_size=5_000))
+    asked = toy_job(deepspeed(reduce_bucket_size=5_000, overlap_comm=True))
     first = moment(asked, "zero1", "backward", "embedding")
     second = moment(asked, "zero2", "backward", "embedding")
     assert bytes_of(first, "bypassing_gradients") == 2 * 2 * (3 * 8_192)
     assert bytes_of(second, "bypassing_gradients") == 0
+
+
+def test_stage_1_without_overlap_keeps_every_layers_gradients_until_backward_ends() -> None:
+    asked = toy_job(deepspeed(overlap_comm=False))
+    layers = sum(layer.parameters for layer in asked.spec.layers)
+    first = moment(asked, "zero1", "backward", "embedding")
+    second = moment(asked, "zero2", "backward", "embedding")
+    assert bytes_of(first, "gradients") - bytes_of(second, "gradients") == 2 * layers
 
 
 @pytest.mark.parametrize(("overlap_comm", "buckets"), [(None, 1), (False, 1), (True, 2)])
