@@ -83,7 +83,8 @@ def _shortages(job: Job, usage: Usage) -> dict[str, str]:
         ("NVMe", usage.nvme, hardware.nvme_bytes),
     )
     return {
-        place: f"Needs {ceil_div(need, GIB):,} GiB of {place} per node; {offer // GIB:,} GiB is there."
+        place: f"Needs {ceil_div(need, GIB):,} GiB of {place} per node; "
+        f"{offer // GIB:,} GiB is there."
         for place, need, offer in places
         if need > offer
     }
