@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from app.domain.architecture import ModelSpec
-from app.domain.formulas.registry import Bundle, Term
+from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.hardware import Hardware
 from app.domain.training import Options, Training
 from app.domain.units import Integer
@@ -30,7 +30,7 @@ class Moment(NamedTuple):
 
     phase: Phase
     label: str
-    parts: tuple[Term | Bundle, ...]
+    parts: tuple[Part, ...]
 
     @property
     def terms(self) -> tuple[Term, ...]:

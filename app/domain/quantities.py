@@ -57,6 +57,7 @@ class ModelQuantities:
     `parameters` include adapters' base model only; `adapters` are LoRA's; `trained` are whatever
     has a gradient; `root_trained` those of them outside the layers. `factored`: rows plus columns
     of every trained matrix plus whole vectors (Adafactor). `trained_tensors`: sizes in order.
+    `stops`: where backward can peak; `ends`: those that suffice where no layer waits for another.
     """
 
     spec: ModelSpec
@@ -73,6 +74,7 @@ class ModelQuantities:
     trained_tensors: tuple[int, ...]
     kinds: tuple[LayerKind, ...]
     stops: tuple[Stop, ...]
+    ends: tuple[Stop, ...]
     gathered_layers: int
     largest_layer: int
     last_layer: int
@@ -115,7 +117,8 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
         largest_trained_tensor=max((_numel(shape) for shape in trained_tensors), default=0),
         trained_tensors=tuple(_numel(shape) for shape in trained_tensors),
         kinds=records,
-        stops=_stops(order, records),
+        stops=_stops(order, records, 2),
+        ends=_stops(order, records, 1),
         gathered_layers=sum(k.gathered * k.count for k in records),
         largest_layer=max(k.gathered for k in records),
         last_layer=records[order[-1]].gathered,
@@ -193,16 +196,17 @@ def _trained_tensors(
     ]
 
 
-def _stops(order: list[int], records: tuple[LayerKind, ...]) -> tuple[Stop, ...]:
-    """Where backward can peak: memory between these layers is linear in the position.
+def _stops(order: list[int], records: tuple[LayerKind, ...], depth: int) -> tuple[Stop, ...]:
+    """Where backward can peak: the first and last `depth` layers of each kind.
 
-    The first two and the last two layers of each kind: the model's last layer has no reduction
-    behind it and its first nothing to prefetch, so the next of their kind can be higher.
+    Memory between them is linear in the position. Frameworks that gather and reduce layer by layer
+    need two: the model's last layer has no reduction behind it and its first nothing to prefetch,
+    so the next of their kind can be higher.
     """
     positions = set()
     for kind in range(len(records)):
         found = [position for position, own in enumerate(order) if own == kind]
-        positions |= {*found[:2], *found[-2:]}
+        positions |= {*found[:depth], *found[-depth:]}
     return tuple(_stop(order, records, position) for position in sorted(positions, reverse=True))
 
 

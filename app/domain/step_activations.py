@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from app.domain.architecture import Attention, DenseMLP, LatentAttention
 from app.domain.formulas import activations as act
-from app.domain.formulas import loss
+from app.domain.formulas import buffers, loss
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job
 from app.domain.layer_memory import (
@@ -28,11 +28,10 @@ from app.domain.units import Integer
 
 
 class LayerMoment(NamedTuple):
-    """A point inside one layer's backward: activations alive, and how many weight gradients."""
+    """A point inside one layer's backward: activations and weight gradients alive."""
 
     label: str
     terms: Bundle
-    weight_gradients: int
 
 
 class StepActivations:
@@ -52,7 +51,11 @@ class StepActivations:
         self.trains_head = training.method == "full"
         self._hidden = job.spec.hidden_size
         self._vocabulary = job.spec.vocab_size
+        # Gradients have the element size of the weights that the modules see.
+        half = BF16 if self.stream.id == "half" else FP32
+        self._gradient_bytes = half if self.trains_head else adapter_bytes
         self._inside: dict[int, tuple[LayerMoment, ...]] = {}
+        self._behind: dict[int, Bundle] = {}
         self._kernels = Kernels(
             self.stream, training.attention, training.method, adapter_bytes, training.lora.rank
         )
@@ -156,35 +159,43 @@ class StepActivations:
         before = tuple(c - (k == stop.kind) for k, c in enumerate(stop.up_to))
         return self.kept(before), own
 
+    def behind(self, stop: Stop) -> Bundle:
+        """What the layers before keep when a layer's backward is done."""
+        if stop.position not in self._behind:
+            self._behind[stop.position] = Bundle(*self._alive_in_layer(stop)[0])
+        return self._behind[stop.position]
+
     def _inside_layer(self, stop: Stop) -> tuple[LayerMoment, ...]:
         kind = self.quantities.kinds[stop.kind]
         behind, own = self._alive_in_layer(stop)
-        everything = behind + tuple(term for _, term in own)
-        without_mlp = behind + tuple(term for i, term in own if not i.in_mlp)
-        h, s, c = self._hidden, self.stream.residual, self.stream.compute
         moments = []
         width = mlp_width(kind)
         if width:
-            gradient = self._mlp_gradient(2, width)
+            alive = (term for _, term in own)
             mlp = kind.layer.mlp
-            finished = h * mlp.width if isinstance(mlp, DenseMLP) else 0
-            moments.append(LayerMoment("MLP", Bundle(*everything, gradient), finished))
+            made = self._hidden * mlp.width if isinstance(mlp, DenseMLP) else 0
+            gradients = (self._mlp_gradient(2, width), self._weight_gradients(kind, made))
+            moments.append(LayerMoment("MLP", Bundle(*behind, *alive, *gradients)))
         attention = kind.layer.attention
         if attention is not None:
-            moments.append(
-                LayerMoment(
-                    "attention",
-                    Bundle(*without_mlp, self._attention_gradient(attention, h, s, c)),
-                    kind.parameters - 3 * h * attention.q_width // 2,
-                )
+            alive = (term for ingredient, term in own if not ingredient.in_mlp)
+            made = kind.parameters - 3 * self._hidden * attention.q_width // 2
+            gradients = (
+                self._attention_gradient(attention),
+                self._weight_gradients(kind, made),
             )
-        moments.append(LayerMoment("end", Bundle(*behind), kind.parameters))
-        return tuple(moments)
+            moments.append(LayerMoment("attention", Bundle(*behind, *alive, *gradients)))
+        done = self._weight_gradients(kind, kind.parameters)
+        return (*moments, LayerMoment("end", Bundle(*behind, done)))
 
-    def _attention_gradient(
-        self, attention: Attention | LatentAttention, h: int, s: int, c: int
-    ) -> Term:
+    def _weight_gradients(self, kind: LayerKind, made: int) -> Term:
+        """Weight gradients of a layer so far: `made` where it is trained, adapters' at once."""
+        elements = made if self.trains_head else kind.trained
+        return buffers.layer_weight_gradients(w=elements, B=self._gradient_bytes)
+
+    def _attention_gradient(self, attention: Attention | LatentAttention) -> Term:
         q, heads = attention.q_width, attention.heads
+        h, s, c = self._hidden, self.stream.residual, self.stream.compute
         if self.attention == "eager":
             return act.score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence)
         kv = attention.kv_heads * attention.head_dim

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from inspect import signature
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from app.domain.units import Integer
 
@@ -59,6 +59,10 @@ class Bundle:
         self.fixed = fixed
         self.growing = growing
         self.assumed = assumed
+
+
+# What a moment is made of.
+Part: TypeAlias = "Term | Bundle"
 
 
 class Formula:

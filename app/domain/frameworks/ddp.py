@@ -67,16 +67,13 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
         Moment("backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss_backward)),
     ]
     head = q.root_trained and q.embedding
-    for stop in q.stops:
+    for stop in q.ends:
         kind = q.kinds[stop.kind]
         behind = head + stop.trained_after
         done = states.gradients(T=behind, B=gradient_size, N=1)
         own_casts = _casts_in_layer(q, step, stop.up_to, kind.layer.linear_parameters)
         for inside in step.inside(stop):
-            own = buffers.layer_weight_gradients(
-                w=inside.weight_gradients if full else kind.trained, B=gradient_size
-            )
-            grown = waiting if accumulating else (done, own)
+            grown = waiting if accumulating else (done,)
             moments.append(
                 Moment(
                     "backward",

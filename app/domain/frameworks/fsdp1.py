@@ -6,7 +6,7 @@ Source: torch/distributed/fsdp/_flat_param.py and _runtime_utils.py, 2.11.
 from __future__ import annotations
 
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Bundle, Term
+from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks import fsdp2
 from app.domain.frameworks.state import (
     optimizer_state_terms,
@@ -124,20 +124,17 @@ class _Fsdp1:
             buffers.gathered_root(R=self.root, a=self.gathered),
             *head,
         )
-        inside = self.step.inside(stop)
         running = self._gathered_at(stop, freed=False)
-        moments = []
-        for moment in inside:
-            own = moment.weight_gradients if self.full else kind.trained
-            gradients = buffers.layer_weight_gradients(w=own, B=self.gathered)
-            label = f"layer {stop.position}, {moment.label}"
-            moments.append(Moment("backward", label, (base, *running, gradients, moment.terms)))
-        reduced: tuple[Term | Bundle, ...] = (
+        *inside, end = self.step.inside(stop)
+        moments = [
+            Moment("backward", f"layer {stop.position}, {m.label}", (base, *running, m.terms))
+            for m in inside
+        ]
+        reduced: tuple[Part, ...] = (
             base,
             *self._gathered_at(stop, freed=True),
-            buffers.layer_weight_gradients(w=kind.trained, B=self.gathered),
             *self._flat_reduction(kind.trained),
-            inside[-1].terms,
+            end.terms,
         )
         return [*moments, Moment("backward", f"layer {stop.position}, reduction", reduced)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Bundle, Term
+from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks.state import (
     host_optimizer_bytes,
     optimizer_state_terms,
@@ -191,7 +191,7 @@ class _Fsdp2:
                 *self._head_gradient,
             )
             moments += self._inside(stop, base)
-            moments += self._reduction(stop, base)
+            moments.append(self._reduction(stop, base))
         return moments
 
     def _gathered_in_layer(self, stop: Stop) -> tuple[Term, ...]:
@@ -226,43 +226,28 @@ class _Fsdp2:
         return (buffers.reduce_scatter_input(w=trained, b=self.reduction),)
 
     def _inside(self, stop: Stop, base: Bundle) -> list[Moment]:
-        gathered, pending = self._gathered_in_layer(stop), self._pending(stop)
-        kind = self.q.kinds[stop.kind]
-        moments = []
-        for inside in self.step.inside(stop):
-            finished = inside.weight_gradients if self.full else kind.trained
-            own = buffers.layer_weight_gradients(w=finished, B=self.gathered)
-            moments.append(
-                Moment(
-                    "backward",
-                    f"layer {stop.position}, {inside.label}",
-                    (base, *gathered, *pending, own, inside.terms),
-                )
-            )
-        return moments
+        around: tuple[Part, ...] = (
+            base,
+            *self._gathered_in_layer(stop),
+            *self._pending(stop),
+        )
+        return [
+            Moment("backward", f"layer {stop.position}, {inside.label}", (*around, inside.terms))
+            for inside in self.step.inside(stop)
+        ]
 
-    def _reduction(self, stop: Stop, base: Bundle) -> list[Moment]:
+    def _reduction(self, stop: Stop, base: Bundle) -> Moment:
         """A layer's gradients beside the flat buffer that they are copied to.
 
         The layer's own parameters are freed before; the next one's are prefetched.
         """
-        kind = self.q.kinds[stop.kind]
-        trained = kind.trained
-        behind = self.step.inside(stop)[-1].terms
-        gathered = self._gathered_after(stop)
-        return [
-            Moment(
-                "backward",
-                f"layer {stop.position}, reduction",
-                (
-                    base,
-                    *gathered,
-                    buffers.layer_weight_gradients(w=trained, B=self.gathered),
-                    buffers.reduce_scatter_input(w=trained, b=self.reduction),
-                    behind,
-                ),
-            )
-        ]
+        parts: tuple[Part, ...] = (
+            base,
+            *self._gathered_after(stop),
+            buffers.reduce_scatter_input(w=self.q.kinds[stop.kind].trained, b=self.reduction),
+            self.step.inside(stop)[-1].terms,
+        )
+        return Moment("backward", f"layer {stop.position}, reduction", parts)
 
     def _end(self, resident: Bundle) -> list[Moment]:
         if not self.full:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Bundle, Term
+from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import (
     optimizer_state_terms,
@@ -60,7 +60,7 @@ class _Zero12:
             Moment("forward", "loss", (resident, *waiting, step.all_kept, step.loss_forward)),
             Moment("backward", "loss", (resident, *waiting, step.all_kept, step.loss_backward)),
         ]
-        for stop in q.stops:
+        for stop in q.ends:
             moments += self._layer(resident, stop)
         moments += self._first_flush(resident)
         moments += self._end(resident)
@@ -124,30 +124,24 @@ class _Zero12:
         return (buffers.bypassing_gradients(m=size, B=self.size),)
 
     def _layer(self, resident: Bundle, stop: Stop) -> list[Moment]:
-        kind = self.q.kinds[stop.kind]
         behind = tuple(k.count - n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
         around: list[Term] = [*self._unreduced(behind)]
         if self.full and self.q.tied:
             around.append(states.head_gradient(E=self.q.embedding, B=self.size))
+        before: tuple[Part, ...] = (resident, *self._in_backward(owned=False), *around)
+        *inside, _ = self.step.inside(stop)
+        moments = [
+            Moment("backward", f"layer {stop.position}, {m.label}", (*before, m.terms))
+            for m in inside
+        ]
         owned = self.ranks == 1 or stop.is_first_of_model
-        moments = []
-        for inside in self.step.inside(stop):
-            after = inside.label == "end"
-            own = 0 if after else inside.weight_gradients if self.full else kind.trained
-            moments.append(
-                Moment(
-                    "backward",
-                    f"layer {stop.position}, {inside.label}",
-                    (
-                        resident,
-                        *self._in_backward(owned=owned and after),
-                        *around,
-                        buffers.layer_weight_gradients(w=own, B=self.size),
-                        inside.terms,
-                    ),
-                )
-            )
-        return moments
+        reduced: tuple[Part, ...] = (
+            resident,
+            *self._in_backward(owned=owned),
+            *around,
+            self.step.behind(stop),
+        )
+        return [*moments, Moment("backward", f"layer {stop.position}, reduced", reduced)]
 
     def _first_flush(self, resident: Bundle) -> list[Moment]:
         """The first full bucket is flattened while most layers' activations are still alive."""
@@ -159,7 +153,7 @@ class _Zero12:
         head: tuple[Term, ...] = ()
         if self.q.tied:
             head = (states.head_gradient(E=self.q.embedding, B=self.size),)
-        parts: tuple[Term | Bundle, ...] = (
+        parts: tuple[Part, ...] = (
             resident,
             *self._in_backward(owned=False),
             *head,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Bundle, Term
+from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import optimizer_state_terms, weight_terms, workspace_terms
 from app.domain.job import Job, Moment, Timeline
@@ -55,7 +55,7 @@ class _Zero3:
             Moment("forward", "loss", (resident, live, step.all_kept, step.loss_forward)),
             Moment("backward", "loss", (resident, live, step.all_kept, step.loss_backward)),
         ]
-        for stop in self.q.stops:
+        for stop in self.q.ends:
             moments += self._layer(resident, live, stop)
         if self.full:
             moments.append(self._end(resident, live))
@@ -89,24 +89,11 @@ class _Zero3:
         return buffers.live_parameters(m=smallest(model, max(limit, needed)), a=self.size)
 
     def _layer(self, resident: Bundle, live: Term, stop: Stop) -> list[Moment]:
-        kind = self.q.kinds[stop.kind]
-        moments = []
-        for inside in self.step.inside(stop):
-            own = inside.weight_gradients if self.full else kind.trained
-            moments.append(
-                Moment(
-                    "backward",
-                    f"layer {stop.position}, {inside.label}",
-                    (
-                        resident,
-                        live,
-                        *self._head_gradient,
-                        buffers.layer_weight_gradients(w=own, B=self.size),
-                        inside.terms,
-                    ),
-                )
-            )
-        return moments
+        around: tuple[Part, ...] = (resident, live, *self._head_gradient)
+        return [
+            Moment("backward", f"layer {stop.position}, {inside.label}", (*around, inside.terms))
+            for inside in self.step.inside(stop)
+        ]
 
     @cached_property
     def _head_gradient(self) -> tuple[Term, ...]:
