@@ -65,7 +65,7 @@ def test_make_help_lists_every_target_that_is_meant_for_people() -> None:
     makefile = (ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     listing = subprocess.run(
-        ["make"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["make", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
     assert [line.split()[:2] for line in listing] == [["make", target] for target in phony.split()]
     assert all(len(line.split()) > 2 for line in listing)

@@ -36,7 +36,14 @@ def arguments(instruction: str) -> list[str]:
 
 def makefile_steps() -> set[str]:
     """What `make` would run to install the runtime and the browser libraries."""
-    command = ["make", "--dry-run", "--always-make", "static/vendor/.installed", ".venv/.runtime"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "--always-make",
+        "static/vendor/.installed",
+        ".venv/.runtime",
+    ]
     plan = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return {" ".join(line.split()) for line in plan.splitlines()}
 
@@ -61,7 +68,11 @@ def test_the_image_is_built_with_the_steps_of_the_makefile() -> None:
 
 def test_the_image_starts_what_make_run_starts() -> None:
     run = subprocess.run(
-        ["make", "--dry-run", "run"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["make", "--no-print-directory", "--dry-run", "run"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.splitlines()
     assert shlex.join(json.loads(arguments("CMD")[-1])) == run[-1]
 
