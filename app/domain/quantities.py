@@ -57,7 +57,8 @@ class ModelQuantities:
     `parameters` include adapters' base model only; `adapters` are LoRA's; `trained` are whatever
     has a gradient; `root_trained` those of them outside the layers. `factored`: rows plus columns
     of every trained matrix plus whole vectors (Adafactor). `trained_tensors`: sizes in order.
-    `stops`: where backward can peak; `ends`: those that suffice where no layer waits for another.
+    `experts`: elements of packed expert tensors. `stops`: where backward can peak; `ends`: those
+    that suffice where no layer waits for another.
     """
 
     spec: ModelSpec
@@ -76,6 +77,7 @@ class ModelQuantities:
     stops: tuple[Stop, ...]
     ends: tuple[Stop, ...]
     gathered_layers: int
+    experts: int
     largest_layer: int
     last_layer: int
     first_layer_trained: int
@@ -120,6 +122,7 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
         stops=_stops(order, records, 2),
         ends=_stops(order, records, 1),
         gathered_layers=sum(k.gathered * k.count for k in records),
+        experts=sum(t.numel for x in spec.layers for t in x.tensors if t.role == "expert"),
         largest_layer=max(k.gathered for k in records),
         last_layer=records[order[-1]].gathered,
         first_layer_trained=records[order[0]].trained,

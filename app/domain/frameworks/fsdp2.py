@@ -77,6 +77,7 @@ class _Fsdp2:
             Moment("setup", "model sharded", setup),
             Moment("resident", "between steps", (resident,)),
             self._first_gather(resident),
+            *self._last_gather(resident),
             self._forward(resident),
             self._loss_backward(resident),
             *self._layers(resident),
@@ -139,6 +140,20 @@ class _Fsdp2:
                 self.step.layer_input,
             ),
         )
+
+    def _last_gather(self, resident: Bundle) -> list[Moment]:
+        """The last layer is gathered while the all-gather output before it is still held."""
+        if not self.strategy.regathers or len(self.q.spec.layers) < 2:
+            return []
+        parts: tuple[Part, ...] = (
+            resident,
+            *self._accumulated,
+            self._root,
+            self._layer(3, self.q.last_layer),
+            *self.step.outside,
+            self.step.behind(self.q.stops[0]),
+        )
+        return [Moment("forward", "last layer gathered", parts)]
 
     def _forward(self, resident: Bundle) -> Moment:
         step = self.step

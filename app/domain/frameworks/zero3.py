@@ -83,10 +83,16 @@ class _Zero3:
         return Bundle(*self._setup(), *optimizer, *workspace_terms(self.job))
 
     def _live(self) -> Term:
+        """Gathered elements at the loss: as many as the limit allows, and every routed expert.
+
+        The grouped matrix product saves a view of the experts' weights, whose storage a released
+        parameter cannot free; only checkpointing lets go of it.
+        """
         model = self.q.gathered_layers + self.q.root
         limit = self.options.stage3_max_live_parameters
-        needed = 2 * self.q.largest_layer
-        return buffers.live_parameters(m=smallest(model, max(limit, needed)), a=self.size)
+        held = 0 if self.step.checkpointing else self.q.experts
+        live = smallest(model, held + max(limit, 2 * self.q.largest_layer))
+        return buffers.live_parameters(m=live, a=self.size)
 
     def _layer(self, resident: Bundle, live: Term, stop: Stop) -> list[Moment]:
         around: tuple[Part, ...] = (resident, live, *self._head_gradient)
