@@ -138,20 +138,9 @@ def weigh(moments: list[Moment]) -> tuple[list[Load], bool]:
     loads = []
     assumed = False
     for moment in moments:
-        fixed: Integer = 0
-        growing: Integer = 0
-        for part in moment.parts:
-            if isinstance(part, Bundle):
-                fixed = fixed + part.fixed
-                growing = growing + part.growing
-                assumed = assumed or part.assumed
-            elif part.formula.per_sample:
-                growing = growing + part.bytes
-                assumed = assumed or part.formula.assumed
-            else:
-                fixed = fixed + part.bytes
-                assumed = assumed or part.formula.assumed
-        loads.append(Load(moment, fixed, growing))
+        total = Bundle(*moment.parts)
+        assumed = assumed or total.assumed
+        loads.append(Load(moment, total.fixed, total.growing))
     return loads, assumed
 
 

@@ -35,11 +35,7 @@ class Moment(NamedTuple):
     @property
     def terms(self) -> tuple[Term, ...]:
         """Every allocation, in order."""
-        return tuple(
-            term
-            for part in self.parts
-            for term in (part.terms if isinstance(part, Bundle) else (part,))
-        )
+        return Bundle(*self.parts).terms
 
 
 class Timeline(NamedTuple):

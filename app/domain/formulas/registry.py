@@ -37,32 +37,53 @@ class Term(NamedTuple):
 
 
 class Bundle:
-    """Terms that several moments share, added up once.
+    """Allocations alive together, added up once and shared by the moments that contain them.
 
     `fixed` and `growing` split the bytes into what is constant in the micro-batch and what is
     proportional to it; `assumed` is whether any of them is an unmeasured assumption.
     """
 
-    __slots__ = ("assumed", "fixed", "growing", "terms")
+    __slots__ = ("assumed", "fixed", "growing", "parts")
 
-    def __init__(self, *terms: Term) -> None:
-        self.terms = terms
+    fixed: Integer
+    growing: Integer
+    assumed: bool
+
+    def __init__(self, *parts: Part) -> None:
         fixed: Integer = 0
         growing: Integer = 0
         assumed = False
-        for formula, size, _ in terms:
+        for part in parts:
+            if isinstance(part, Bundle):
+                fixed = fixed + part.fixed
+                growing = growing + part.growing
+                assumed = assumed or part.assumed
+                continue
+            formula, size, _ = part
             if formula.per_sample:
                 growing = growing + size
             else:
                 fixed = fixed + size
             assumed = assumed or formula.assumed
+        self.parts = parts
         self.fixed = fixed
         self.growing = growing
         self.assumed = assumed
 
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every allocation, in order."""
+        found: list[Term] = []
+        for part in self.parts:
+            if isinstance(part, Bundle):
+                found += part.terms
+            else:
+                found.append(part)
+        return tuple(found)
+
 
 # What a moment is made of.
-Part: TypeAlias = "Term | Bundle"
+Part: TypeAlias = Term | Bundle
 
 
 class Formula:

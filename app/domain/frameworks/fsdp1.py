@@ -54,7 +54,7 @@ class _Fsdp1:
         optimizer = self._scaled_states()
         base = Bundle(*weights, *optimizer, *workspace_terms(self.job))
         kept = states.gradients(T=self.trained, B=self.gradient_size, N=self.ranks)
-        resident = Bundle(*base.terms, kept)
+        resident = Bundle(base, kept)
         accumulating = self.job.training.gradient_accumulation_steps > 1
         start = resident if accumulating else base
         gathered = (buffers.gathered_root(R=self.root, a=self.gathered), *self._held())
@@ -119,15 +119,15 @@ class _Fsdp1:
         if self.full:
             head = (states.head_gradient(E=self.q.embedding, B=self.gathered),)
         base = Bundle(
-            *start.terms,
+            start,
             states.gradients(T=stop.trained_after, B=self.gradient_size, N=self.ranks),
             buffers.gathered_root(R=self.root, a=self.gathered),
             *head,
         )
-        running = self._gathered_at(stop, freed=False)
+        running = Bundle(base, *self._gathered_at(stop, freed=False))
         *inside, end = self.step.inside(stop)
         moments = [
-            Moment("backward", f"layer {stop.position}, {m.label}", (base, *running, m.terms))
+            Moment("backward", f"layer {stop.position}, {m.label}", (running, m.terms))
             for m in inside
         ]
         reduced: tuple[Part, ...] = (

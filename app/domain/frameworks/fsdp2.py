@@ -200,7 +200,7 @@ class _Fsdp2:
         moments = []
         for stop in self.q.stops:
             base = Bundle(
-                *resident.terms,
+                resident,
                 *self._sharded_gradients(stop.trained_after),
                 self._root,
                 *self._head_gradient,
@@ -241,13 +241,13 @@ class _Fsdp2:
         return (buffers.reduce_scatter_input(w=trained, b=self.reduction),)
 
     def _inside(self, stop: Stop, base: Bundle) -> list[Moment]:
-        around: tuple[Part, ...] = (
+        around = Bundle(
             base,
             *self._gathered_in_layer(stop),
             *self._pending(stop),
         )
         return [
-            Moment("backward", f"layer {stop.position}, {inside.label}", (*around, inside.terms))
+            Moment("backward", f"layer {stop.position}, {inside.label}", (around, inside.terms))
             for inside in self.step.inside(stop)
         ]
 

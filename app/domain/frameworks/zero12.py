@@ -128,10 +128,10 @@ class _Zero12:
         around: list[Term] = [*self._unreduced(behind)]
         if self.full and self.q.tied:
             around.append(states.head_gradient(E=self.q.embedding, B=self.size))
-        before: tuple[Part, ...] = (resident, *self._in_backward(owned=False), *around)
+        before = Bundle(resident, *self._in_backward(owned=False), *around)
         *inside, _ = self.step.inside(stop)
         moments = [
-            Moment("backward", f"layer {stop.position}, {m.label}", (*before, m.terms))
+            Moment("backward", f"layer {stop.position}, {m.label}", (before, m.terms))
             for m in inside
         ]
         owned = self.ranks == 1 or stop.is_first_of_model

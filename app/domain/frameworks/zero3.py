@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Bundle, Part, Term
+from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import optimizer_state_terms, weight_terms, workspace_terms
 from app.domain.job import Job, Moment, Timeline
@@ -95,9 +95,9 @@ class _Zero3:
         return buffers.live_parameters(m=live, a=self.size)
 
     def _layer(self, resident: Bundle, live: Term, stop: Stop) -> list[Moment]:
-        around: tuple[Part, ...] = (resident, live, *self._head_gradient)
+        around = Bundle(resident, live, *self._head_gradient)
         return [
-            Moment("backward", f"layer {stop.position}, {inside.label}", (*around, inside.terms))
+            Moment("backward", f"layer {stop.position}, {inside.label}", (around, inside.terms))
             for inside in self.step.inside(stop)
         ]
 
