@@ -37,5 +37,10 @@ def _comes_from_elsewhere(headers: Headers) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
-    # The host alone: behind a proxy that ends TLS the scheme that we see differs.
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    if origin is None:
+        return False
+    try:
+        # The host alone: behind a proxy that ends TLS the scheme that we see differs.
+        return urlsplit(origin).netloc != headers.get("host")
+    except ValueError:  # half an IPv6 address
+        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime
 
 from app.domain.errors import FieldError, InvalidInput
 from app.services.ids import is_id
@@ -30,7 +30,8 @@ def decode_cursor(cursor: str | None) -> Position | None:
         created_at = datetime.fromisoformat(moment)
         if created_at.tzinfo is None or not is_id(row_id):
             raise ValueError(cursor)
-    except ValueError:
+        created_at = created_at.astimezone(UTC)
+    except (ValueError, OverflowError):  # an offset can lead out of the years that there are
         remedy = "Use the next_cursor of the page before, unchanged."
         raise InvalidInput(FieldError("/query/cursor", remedy)) from None
     return Position(created_at, row_id)

@@ -15,6 +15,7 @@ HERE = "http://testserver"
         {"Origin": "https://elsewhere.example"},
         {"Origin": "null"},
         {"Origin": f"{HERE}:8080"},
+        {"Origin": "http://["},
     ],
 )
 @pytest.mark.parametrize(
