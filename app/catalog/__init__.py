@@ -1,6 +1,6 @@
 """The catalogue: models and GPUs as data files, and the importer for everything outside it."""
 
-from app.catalog.loading import Catalog, load_catalog, read_catalog
+from app.catalog.loading import Catalog, load_catalog, no_such, read_catalog
 from app.catalog.records import CloudRate, GpuEntry, ModelEntry, Price
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "ModelEntry",
     "Price",
     "load_catalog",
+    "no_such",
     "read_catalog",
 ]

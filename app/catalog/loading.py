@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,9 @@ from app.domain.errors import FieldError, InvalidInput
 DATA = Path(__file__).parent / "data"
 MODEL_POINTER = "/model/id"
 GPU_POINTER = "/hardware/gpu"
+# A single letter is in too many ids to mean one of them.
+_SHORTEST = 2
+_SIMILAR = 0.65
 
 _MODELS: TypeAdapter[list[ModelEntry]] = TypeAdapter(list[ModelEntry])
 _GPUS: TypeAdapter[list[GpuEntry]] = TypeAdapter(list[GpuEntry])
@@ -82,32 +86,39 @@ def _by_id(entries: list[Entry]) -> Mapping[str, Entry]:
 
 
 def _unknown(pointer: str, what: str, id_: str, known: Iterable[str]) -> NoReturn:
-    shown = id_ if len(id_) <= 80 else id_[:79] + "…"
-    near = ", ".join(nearest(id_[:200], known))
-    raise InvalidInput(
-        FieldError(
-            pointer,
-            f'There is no {what} "{shown}" in the catalogue; use one of its ids, such as {near}.',
-        )
-    )
+    raise InvalidInput(FieldError(pointer, no_such(what, id_, known)))
+
+
+def no_such(what: str, wanted: str, known: Iterable[str]) -> str:
+    """The sentence about an id ("model" or "GPU") that the catalogue does not have."""
+    shown = wanted if len(wanted) <= 80 else wanted[:79] + "…"
+    near = ", ".join(nearest(wanted[:200], known))
+    listed = f"{what.lower()}s"
+    remedy = f"such as {near}" if near else f"which /{listed} and GET /api/v1/{listed} list"
+    return f'There is no {what} "{shown}" in the catalogue; use one of its ids, {remedy}.'
 
 
 def nearest(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known ids closest to what was asked for, best first; the first ones if none is close.
+    """The known ids closest to what was asked for, best first; none if none is close.
 
-    Ids that differ only in case, punctuation or owner come first, then those that hold the words
-    asked for, then the most similar ones.
+    Ids that differ only in case, punctuation or owner come first, then those that hold the text
+    asked for, those that hold all of its words, those that it holds, and the most similar ones.
     """
     ids = list(known)
     plain = {key: _letters(key) for key in ids}
     leaf = {key: _letters(key.rsplit("/", 1)[-1]) for key in ids}
     full, last = _letters(wanted), _letters(wanted.rsplit("/", 1)[-1])
-    found = [key for key in ids if plain[key] == full]
-    found += [key for key in ids if leaf[key] == last]
-    found += [key for key in ids if last and last in leaf[key]]
+    words = [_letters(word) for word in re.split(r"[\W_]+", wanted) if word]
+    found = [key for key in ids if full and plain[key] == full]
+    found += [key for key in ids if last and leaf[key] == last]
+    if len(last) >= _SHORTEST:
+        found += [key for key in ids if last in leaf[key]]
+        found += [key for key in ids if all(word in plain[key] for word in words)]
+        held = [key for key in ids if len(leaf[key]) > _SHORTEST and leaf[key] in last]
+        found += sorted(held, key=lambda key: -len(leaf[key]))
     by_leaf = {leaf[key]: key for key in reversed(ids)}
-    found += [by_leaf[name] for name in get_close_matches(last, by_leaf, n=count, cutoff=0.4)]
-    return (list(dict.fromkeys(found)) or ids)[:count]
+    found += [by_leaf[name] for name in get_close_matches(last, by_leaf, count, _SIMILAR)]
+    return list(dict.fromkeys(found))[:count]
 
 
 def _letters(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import cached_property
 
-from app.catalog import Catalog, CloudRate, GpuEntry, ModelEntry, Price
+from app.catalog import Catalog, CloudRate, GpuEntry, ModelEntry, Price, no_such
 from app.schemas.catalog import (
     GpuDocument,
     Gpus,
@@ -38,19 +38,19 @@ class CatalogDocuments:
         return Gpus(self._catalog.version, [_gpu(entry) for entry in entries])
 
     def model(self, model_id: str) -> ModelWithConfig:
-        """One model; raises NotFound."""
+        """One model; raises NotFound, which names the nearest ids."""
         entry = self._catalog.models.get(model_id)
         if entry is None:
-            raise NotFound(f"The catalogue has no model {model_id[:200]!r}.")
+            raise NotFound(no_such("model", model_id, self._catalog.models))
         summary = _model(entry)
         facts = {field.name: getattr(summary, field.name) for field in fields(summary)}
         return ModelWithConfig(**facts, config=entry.config)
 
     def gpu(self, gpu_id: str) -> GpuDocument:
-        """One GPU; raises NotFound."""
+        """One GPU; raises NotFound, which names the nearest ids."""
         entry = self._catalog.gpus.get(gpu_id)
         if entry is None:
-            raise NotFound(f"The catalogue has no GPU {gpu_id[:200]!r}.")
+            raise NotFound(no_such("GPU", gpu_id, self._catalog.gpus))
         return _gpu(entry)
 
 

@@ -45,9 +45,20 @@ def test_prices_are_dollars_with_a_kind_and_a_source(client: TestClient) -> None
         assert price["source"]
 
 
-@pytest.mark.parametrize("address", ["models/meta-llama/Llama-9", "models/x", "gpus/x", "gpus/%00"])
-def test_what_the_catalogue_does_not_have_is_a_problem(client: TestClient, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "near"),
+    [
+        ("models/meta-llama/Llama-3.1-80B", "such as meta-llama/Llama-3.1-8B"),
+        ("models/zzzz", "GET /api/v1/models"),
+        ("gpus/4090", "such as rtx4090."),
+        ("gpus/%00", "GET /api/v1/gpus"),
+    ],
+)
+def test_what_the_catalogue_does_not_have_is_a_problem_that_names_the_nearest(
+    client: TestClient, address: str, near: str
+) -> None:
     response = client.get(f"/api/v1/{address}")
 
     assert response.status_code == 404
-    assert response.json()["detail"].startswith("The catalogue has no ")
+    assert response.json()["detail"].startswith("There is no ")
+    assert near in response.json()["detail"]

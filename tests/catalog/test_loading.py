@@ -105,12 +105,27 @@ def test_an_unknown_gpu_names_the_nearest(wanted: str, first: str) -> None:
     assert f"such as {first}" in error.detail
 
 
-@pytest.mark.parametrize("wanted", ["", "§§§", "x" * 5000, "\x00"])
-def test_nonsense_is_answered_with_ids_and_a_short_sentence(wanted: str) -> None:
+@pytest.mark.parametrize("wanted", ["", "§§§", "x" * 5000, "\x00", "gibberish-xx", "x", "a"])
+def test_nonsense_is_told_in_a_short_sentence_where_the_ids_are(wanted: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         load_catalog().model(wanted)
-    assert "meta-llama" in caught.value.errors[0].detail
+    assert "which /models and GET /api/v1/models list." in caught.value.errors[0].detail
     assert len(caught.value.errors[0].detail) < 400
+
+
+@pytest.mark.parametrize(
+    ("wanted", "near"),
+    [
+        ("4090", ["rtx4090"]),
+        ("t4", ["t4"]),
+        ("3080", []),
+        ("sxm h100", ["h100-80-sxm"]),
+        ("nvidia-rtx4090-24gb", ["rtx4090"]),
+        ("spaceship", []),
+    ],
+)
+def test_the_nearest_gpus_hold_what_was_asked_for(wanted: str, near: list[str]) -> None:
+    assert nearest(wanted, load_catalog().gpus) == near
 
 
 def test_ids_that_differ_in_punctuation_come_before_similar_ones() -> None:
