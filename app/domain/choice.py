@@ -26,7 +26,8 @@ def allowed(outcomes: Iterable[Assessment], offload: Offload) -> list[Assessment
 def preferred(outcomes: Iterable[Assessment]) -> Assessment | None:
     """The one to take: best verdict, then least complex, then most headroom.
 
-    Strategies that the page folds away come after the others of their verdict.
+    Where nothing fits, the one that misses by least. Strategies that the page folds away come after
+    the others of their verdict.
     """
     return min((o for o in outcomes if o.judgement is not None), key=_rank, default=None)
 
@@ -41,10 +42,11 @@ def peak_of(outcome: Assessment) -> int:
     return int(outcome.usage.peak) if outcome.usage is not None else 0
 
 
-def _rank(outcome: Assessment) -> tuple[int, bool, int, int]:
+def _rank(outcome: Assessment) -> tuple[int, bool, int, int, int]:
     judgement = outcome.judgement
     if judgement is None:
-        return (_BEST_VERDICT_FIRST["unsupported"], True, 0, 0)
+        return (_BEST_VERDICT_FIRST["unsupported"], True, 0, 0, 0)
     strategy = outcome.strategy
     order = _BEST_VERDICT_FIRST[judgement.verdict]
-    return (order, not strategy.common, strategy.complexity, -judgement.headroom)
+    missing = -judgement.headroom if judgement.verdict == "does_not_fit" else 0
+    return (order, not strategy.common, missing, strategy.complexity, -judgement.headroom)

@@ -73,7 +73,7 @@ class Ingredient(NamedTuple):
 Recipe = tuple[Ingredient, ...]
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: bool) -> Recipe:
     """What a layer of this kind keeps from forward to backward.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from app.domain.precision import FP32
 from app.domain.training import OptimizerId
@@ -35,7 +34,6 @@ class Optimizer:
     managed: bool = False
     foreach_temporary: bool = False
     cpu: bool = False
-    kind: Literal["derived", "assumed"] = "derived"
 
 
 _RECORDS = (
@@ -75,7 +73,6 @@ _RECORDS = (
         "https://github.com/huggingface/transformers/blob/main/src/transformers/optimization.py",
         state_bytes=FP32,
         factored=True,
-        kind="assumed",
     ),
     Optimizer(
         "lion",
@@ -84,7 +81,6 @@ _RECORDS = (
         "bitsandbytes Lion (32-bit): one fp32 momentum",
         f"{_BNB}/lion.py",
         state_bytes=FP32,
-        kind="assumed",
         cpu=True,
     ),
     Optimizer(

@@ -50,15 +50,11 @@ STREAMS: dict[StreamId, Stream] = {
 class Numerics:
     """Bytes per element as one framework keeps them for one precision.
 
-    `weights`: the parameters at rest; `gathered`: as a layer sees them; `master`: a second, fp32
-    copy beside 16-bit weights (0 if none); `gradients`, `states`: per element of one optimizer
-    state; `reduction`: what gradients are reduced in; `stream`: what flows between the layers.
+    `weights`: the parameters at rest; `gathered`: as a layer sees them; `gradients`: once reduced;
+    `stream`: what flows between the layers.
     """
 
     weights: int
     gathered: int
-    master: int
     gradients: int
-    states: int
-    reduction: int
     stream: StreamId

@@ -87,7 +87,7 @@ class ModelQuantities:
         return self.spec.tied_embeddings
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantities:
     """Count a model under a method.
 
@@ -145,12 +145,15 @@ def _targets(spec: ModelSpec, lora: Lora) -> frozenset[str] | None:
     if wanted == ALL_LINEAR:
         return frozenset(present)
     names = frozenset((wanted,) if isinstance(wanted, str) else wanted)
+    if not names:
+        remedy = f'Name at least one module, or use "{ALL_LINEAR}".'
+        raise InvalidInput(FieldError("/training/lora/target_modules", remedy))
     unknown = sorted(names - present)
     if unknown:
         raise InvalidInput(
             FieldError(
                 "/training/lora/target_modules",
-                f"{spec.name} has no linear layer called {', '.join(unknown)}. "
+                f"{spec.name} has no linear layer called {', '.join(unknown)[:80]}. "
                 f'Use "{ALL_LINEAR}" or any of {", ".join(sorted(present))}.',
             )
         )
@@ -224,7 +227,7 @@ def _stop(order: list[int], records: tuple[LayerKind, ...], position: int) -> St
     )
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def stop_at(q: ModelQuantities, position: int) -> Stop:
     """Backward at the layer of this position, counted from 1 at the embedding's side."""
     of_layer = {kind.layer: index for index, kind in enumerate(q.kinds)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 from app.domain.job import Job
 from app.schemas.estimates import EstimateRequest
@@ -17,6 +18,8 @@ from app.services.patching import Patch, merge
 NO_HARDWARE = "$0, no new hardware"
 # Node counts worth offering, as multiples of what is planned.
 GROWTH = (2, 4, 8, 16, 32)
+# Tokens: below this a shorter sequence is no longer the same training.
+SHORTEST = 512
 
 
 @dataclass(frozen=True)
@@ -179,19 +182,30 @@ def _offload_to_nvme(
         )
 
 
+def _fused_loss(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
+    if not job.training.fused_loss:
+        yield Change(
+            "Use a fused loss",
+            "a fused loss",
+            "Same result; the logits are never kept whole (Liger kernels).",
+            NO_HARDWARE,
+            {"training": {"fused_loss": True}},
+        )
+
+
 def _shorter_sequence(
     request: EstimateRequest, preferences: Preferences, job: Job
 ) -> Iterator[Change]:
-    for divisor in (2, 4):
-        shorter = job.training.sequence_length // divisor
-        if shorter >= 512:
-            yield Change(
-                f"Shorten the sequence to {shorter:,} tokens",
-                f"{shorter:,} tokens",
-                "Longer documents are cut or split.",
-                NO_HARDWARE,
-                {"training": {"sequence_length": shorter}},
-            )
+    shorter = job.training.sequence_length
+    while shorter // 2 >= SHORTEST:
+        shorter //= 2
+        yield Change(
+            f"Shorten the sequence to {shorter:,} tokens",
+            f"{shorter:,} tokens",
+            "Longer documents are cut or split.",
+            NO_HARDWARE,
+            {"training": {"sequence_length": shorter}},
+        )
 
 
 def _more_nodes(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
@@ -225,6 +239,7 @@ PROPOSALS: tuple[Proposal, ...] = (
     _expandable_segments,
     _checkpointing,
     _flash_attention,
+    _fused_loss,
     _smaller_micro_batch,
     _eight_bit_optimizer,
     _lora,
@@ -241,22 +256,49 @@ def proposals(request: EstimateRequest, preferences: Preferences, job: Job) -> l
 
     Of each inner list the first that fits is the one to offer.
     """
-    offered = [list(propose(request, preferences, job)) for propose in PROPOSALS]
+    offered = singles(request, preferences, job)
     checkpointing = next(_checkpointing(request, preferences, job), None)
     if checkpointing is not None:
         offered += [
-            [_both(change, checkpointing) for change in variants]
+            [both(change, checkpointing) for change in variants]
             for variants in offered
-            if variants and variants[0] != checkpointing
+            if variants[0] != checkpointing
         ]
+    return offered
+
+
+def singles(request: EstimateRequest, preferences: Preferences, job: Job) -> list[list[Change]]:
+    """Variants of each single change that applies, mildest first."""
+    offered = [list(propose(request, preferences, job)) for propose in PROPOSALS]
     return [variants for variants in offered if variants]
 
 
-def _both(change: Change, checkpointing: Change) -> Change:
+def pairs(request: EstimateRequest, preferences: Preferences, job: Job) -> list[list[Change]]:
+    """Two changes at once: the strongest of one with every variant of a later one."""
+    return [
+        [both(first[-1], change) for change in second]
+        for first, second in combinations(singles(request, preferences, job), 2)
+        if _compatible(first[-1], second[-1])
+    ]
+
+
+def _compatible(first: Change, second: Change) -> bool:
+    """Whether no field is set by both."""
+    return not any(
+        first.patch[section] is None
+        or second.patch[section] is None
+        or set(first.patch[section]) & set(second.patch[section])
+        for section in set(first.patch) & set(second.patch)
+    )
+
+
+def both(change: Change, other: Change) -> Change:
+    """Two changes as one."""
+    cost = change.cost if other.cost == NO_HARDWARE else other.cost
     return Change(
-        f"{change.text} and activation checkpointing",
-        f"{change.noun} and activation checkpointing",
+        f"{change.text} and {other.text[0].lower()}{other.text[1:]}",
+        f"{change.noun} and {other.noun}",
         change.detail,
-        change.cost,
-        merge(change.patch, checkpointing.patch),
+        cost,
+        merge(change.patch, other.patch),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
+from typing import NamedTuple
 
 from app.catalog.measured import Measured, MeasuredRun
 from app.domain.architecture import ModelSpec
@@ -48,6 +49,17 @@ def compare(runs: Iterable[MeasuredRun], resolver: Resolver) -> list[Comparison]
     return compared
 
 
+class _Shape(NamedTuple):
+    """What of a model decides which runs are near: keeps caches from holding whole models."""
+
+    model_type: str
+    parameters: int
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> _Shape:
+        return cls(spec.model_type, spec.total_parameters)
+
+
 class Evidence:
     """Answers which measured runs speak for an estimate.
 
@@ -61,14 +73,14 @@ class Evidence:
 
     def near(self, job: Job, strategy: Strategy) -> EvidenceDocument:
         """The evidence for one estimate."""
-        return self._near(job.spec, job.training.method, (strategy,))
+        return self._near(_Shape.of(job.spec), job.training.method, (strategy,))
 
     def near_any(self, job: Job, strategies: Iterable[Strategy]) -> EvidenceDocument:
         """The evidence for several strategies together, each run counted once."""
-        return self._near(job.spec, job.training.method, tuple(strategies))
+        return self._near(_Shape.of(job.spec), job.training.method, tuple(strategies))
 
     def _find(
-        self, spec: ModelSpec, method: Method, strategies: tuple[Strategy, ...]
+        self, shape: _Shape, method: Method, strategies: tuple[Strategy, ...]
     ) -> EvidenceDocument:
         families = {_family(strategy) for strategy in strategies}
         speaking = [
@@ -79,7 +91,7 @@ class Evidence:
         if not speaking:
             return EvidenceDocument(measured_runs=0, mean_abs_error=0.0, nearest=[])
         mean = sum(abs(c.error) for c in speaking) / len(speaking)
-        nearest = sorted(speaking, key=lambda c: _distance(c, spec, strategies))
+        nearest = sorted(speaking, key=lambda c: _distance(c, shape, strategies))
         return EvidenceDocument(
             measured_runs=len(speaking),
             mean_abs_error=round(mean, 6),
@@ -92,8 +104,8 @@ def _family(strategy: Strategy) -> tuple[str, str, str]:
 
 
 def _distance(
-    comparison: Comparison, spec: ModelSpec, strategies: tuple[Strategy, ...]
+    comparison: Comparison, shape: _Shape, strategies: tuple[Strategy, ...]
 ) -> tuple[bool, bool, float]:
     other = comparison.job.spec
-    ratio = log(other.total_parameters / spec.total_parameters)
-    return comparison.strategy not in strategies, other.model_type != spec.model_type, abs(ratio)
+    ratio = log(other.total_parameters / shape.parameters)
+    return comparison.strategy not in strategies, other.model_type != shape.model_type, abs(ratio)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from app.domain.assessment import Assessed, Assessment, assess
 from app.domain.choice import allowed, leanest, peak_of, preferred
 from app.domain.job import Job
 from app.domain.units import GIB
 from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import Fix, Headline, PlanResult, Preferences
-from app.services.changes import Change, proposals
+from app.services.changes import Change, pairs, proposals
 from app.services.estimating import Estimator
 from app.services.patching import apply
 
@@ -48,19 +50,40 @@ class Planner:
         job: Job,
         assessed: Assessed,
     ) -> list[Fix]:
-        """Every change that applies with its outcome, cheapest first, one variant of each."""
+        """Every change that applies with its outcome, cheapest first, one variant of each.
+
+        Pairs are tried only where no single change makes the job fit, and only until enough do.
+        """
         base = leanest(allowed(assessed.outcomes, preferences.offload))
-        tried = []
-        for variants in proposals(request, preferences, job):
-            fix = None
-            for change in variants:
-                found = self._outcome(request, preferences, change, base)
-                fix = found or fix
-                if found is not None and found.verdict == "fits":
-                    break
-            if fix is not None:
+        tried = [
+            self._mildest(request, preferences, variants, base)
+            for variants in proposals(request, preferences, job)
+        ]
+        if not any(fix is not None and fix.verdict == "fits" for fix in tried):
+            fitting = 0
+            for variants in pairs(request, preferences, job):
+                fix = self._mildest(request, preferences, variants, base)
                 tried.append(fix)
-        return tried
+                fitting += fix is not None and fix.verdict == "fits"
+                if fitting == FIXES:
+                    break
+        return [fix for fix in tried if fix is not None]
+
+    def _mildest(
+        self,
+        request: EstimateRequest,
+        preferences: Preferences,
+        variants: list[Change],
+        base: Assessment | None,
+    ) -> Fix | None:
+        """The first variant that fits; the last possible one where none does."""
+        found = None
+        for change in variants:
+            outcome = self._outcome(request, preferences, change, base)
+            found = outcome or found
+            if outcome is not None and outcome.verdict == "fits":
+                break
+        return found
 
     def _outcome(
         self,
@@ -69,7 +92,10 @@ class Planner:
         change: Change,
         base: Assessment | None,
     ) -> Fix | None:
-        patched, wishes = apply(request, preferences, change.patch)
+        try:
+            patched, wishes = apply(request, preferences, change.patch)
+        except ValidationError:
+            return None  # the change leaves the bounds of a request
         job, strategies = self._estimator.resolve(patched)
         best = preferred(allowed(assess(job, strategies).outcomes, wishes.offload))
         if best is None or best.usage is None or best.judgement is None:
@@ -118,21 +144,22 @@ def _headline(
         return Headline("tight", text, f"{detail} {' '.join(judgement.notes)}", best.strategy.id)
     return Headline(
         "does_not_fit",
-        _refusal(judgement.short_of, fixes, tried),
+        _refusal(judgement.short_of, judgement.headroom, fixes, tried),
         _shortfall(job, preferences, assessed, best, usable, fixes),
         _strategy_to_open(assessed, best),
     )
 
 
-def _refusal(short_of: tuple[str, ...], fixes: list[Fix], tried: list[Fix]) -> str:
+def _refusal(short_of: tuple[str, ...], headroom: int, fixes: list[Fix], tried: list[Fix]) -> str:
     if fixes:
         cheapest = fixes[0]
         room = round(cheapest.headroom_bytes / GIB)
         fix = f"{cheapest.noun}, with {room:,} GiB headroom"
         return f"Does not fit in {' and '.join(short_of)}. Cheapest fix: {fix}."
-    if not tried:
+    better = [fix for fix in tried if fix.headroom_bytes > headroom]
+    if not better:
         return "Does not fit, and no change we know makes it fit."
-    closest = max(tried, key=lambda fix: fix.headroom_bytes)
+    closest = max(better, key=lambda fix: (fix.verdict == "tight", fix.headroom_bytes))
     over = f"over by {-closest.headroom_bytes / GIB:,.0f} GiB"
     outcome = over if closest.headroom_bytes < 0 else "which is tight"
     closest_fix = f"{closest.noun}, {outcome}"
@@ -159,9 +186,11 @@ def _shortfall(
 
 
 def _strategy_to_open(assessed: Assessed, best: Assessment) -> str:
-    """A strategy that fits when offload is allowed, rather than one that fails."""
+    """One that fits with deeper offload, rather than one that fails; else the nearest miss."""
     deeper = preferred(assessed.outcomes)
-    return deeper.strategy.id if deeper is not None else best.strategy.id
+    if deeper is not None and _verdict(deeper) != "does_not_fit":
+        return deeper.strategy.id
+    return best.strategy.id
 
 
 def _nothing_possible(assessed: Assessed, fixes: list[Fix]) -> Headline:

@@ -48,7 +48,7 @@ class Resolver:
         """
         spec = self._model(request.model)
         hardware = self._hardware(request.hardware)
-        training = _training(request.training)
+        training = _training(request.training, spec)
         _check_sequence(spec, training)
         options = Options(
             deepspeed=_deepspeed(request.options.deepspeed, spec),
@@ -104,14 +104,18 @@ def chosen_strategies(ids: list[str] | None) -> list[Strategy]:
     return [STRATEGIES[wanted] for wanted in dict.fromkeys(ids)]
 
 
-def _training(choice: TrainingChoice) -> Training:
+def _training(choice: TrainingChoice, spec: ModelSpec) -> Training:
+    """The job; a sequence length that is left out is at most the model's positions."""
     targets = choice.lora.target_modules
+    sequence = choice.sequence_length
+    if "sequence_length" not in choice.model_fields_set and spec.max_position is not None:
+        sequence = min(sequence, spec.max_position)
     return Training(
         method=choice.method,
         precision=choice.precision,
         optimizer=choice.optimizer,
         optimizer_kernel=choice.optimizer_kernel,
-        sequence_length=choice.sequence_length,
+        sequence_length=sequence,
         micro_batch_size=choice.micro_batch_size,
         gradient_accumulation_steps=choice.gradient_accumulation_steps,
         activation_checkpointing=choice.activation_checkpointing,

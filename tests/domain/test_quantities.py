@@ -11,7 +11,7 @@ from app.domain.errors import InvalidInput
 from app.domain.estimate import Evaluator
 from app.domain.quantities import ModelQuantities, Stop, quantities_of
 from app.domain.strategies import STRATEGIES
-from app.domain.training import Lora
+from app.domain.training import Lora, Options, ReduceDtype
 from tests.jobs import job, toy_model
 
 TOY = toy_model()
@@ -103,3 +103,21 @@ def test_no_layer_that_is_left_out_peaks_higher(id_: str, checkpointing: bool) -
     all_.quantities = replace(all_.quantities, stops=stops)
     for strategy in STRATEGIES.values():
         assert some.usage(strategy).phases == all_.usage(strategy).phases, strategy.id
+
+
+def test_lora_on_no_module_at_all_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="/training/lora/target_modules: Name at least one"):
+        quantities_of(TOY, "lora", Lora(target_modules=()))
+
+
+@pytest.mark.parametrize("precision", ["bf16_pure", "fp32"])
+def test_pure_precisions_reduce_in_their_own_dtype_whatever_is_asked(precision: str) -> None:
+    dtypes: tuple[ReduceDtype, ...] = ("fp32", "bf16")
+    answers = [
+        Evaluator(job(options=Options(fsdp_reduce_dtype=dtype), precision=precision)).usage(
+            STRATEGIES["fsdp2"]
+        )
+        for dtype in dtypes
+    ]
+    assert answers[0].peak == answers[1].peak
+    assert answers[0].reserved == answers[1].reserved

@@ -55,6 +55,7 @@ def test_what_costs_nothing_comes_before_what_approximates_and_what_is_bought(
         "strategies",
         "allocator",
         "attention",
+        "fused_loss",
         "micro_batch_size+gradient_accumulation_steps",
         "optimizer",
         "method",
@@ -70,7 +71,12 @@ def test_nothing_is_offered_that_is_already_so(resolver: Resolver) -> None:
     found = offered(
         resolver,
         offload="nvme",
-        training={"method": "qlora", "sequence_length": 512, "micro_batch_size": 1},
+        training={
+            "method": "qlora",
+            "sequence_length": 512,
+            "micro_batch_size": 1,
+            "fused_loss": True,
+        },
         options={"allocator": "expandable_segments"},
     )
     assert sections(found) == ["strategies", "nodes"]

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
+from app.domain.strategies import STRATEGIES
 from app.domain.units import GIB
 from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import PLAN_RESULT, PlanResult, Preferences
@@ -210,3 +211,86 @@ def test_a_plan_has_the_numbers_of_the_estimate(planner: Planner) -> None:
 def test_a_plan_survives_being_stored(planner: Planner) -> None:
     found = plan(planner, WORKED)
     assert PLAN_RESULT.validate_json(PLAN_RESULT.dump_json(found), strict=True) == found
+
+
+LLAMA_70B: Json = {"id": "meta-llama/Llama-3.1-70B"}
+
+
+SHOWN = {s.id for s in STRATEGIES.values() if s.common and s.offload == "none"}
+
+
+def best_headroom(planner: Planner, body: Json) -> int:
+    """The most that any strategy that the page shows leaves of a GPU, without offload."""
+    return max(
+        e.headroom_bytes
+        for e in plan(planner, body).estimate.estimates
+        if e.headroom_bytes is not None and e.strategy in SHOWN
+    )
+
+
+@pytest.mark.parametrize(
+    "training", [{}, {"sequence_length": 8192}, {"activation_checkpointing": False}]
+)
+def test_where_nothing_fits_the_nearest_miss_is_opened(planner: Planner, training: Json) -> None:
+    body: Json = {
+        "model": {"id": "meta-llama/Llama-3.1-405B"},
+        "hardware": {
+            "gpu": "h100-80-sxm",
+            "gpus_per_node": 8,
+            "host_memory_gib": 64,
+            "nvme_gib": 0,
+        },
+        "training": training,
+    }
+    found = plan(planner, body)
+    assert found.headline.verdict == "does_not_fit"
+    opened = next(e for e in found.estimate.estimates if e.strategy == found.headline.strategy)
+    assert opened.headroom_bytes == best_headroom(planner, body)
+
+
+def test_what_no_single_change_mends_a_pair_of_changes_does(planner: Planner) -> None:
+    body: Json = {
+        "model": LLAMA_70B,
+        "hardware": {
+            "gpu": "h100-80-sxm",
+            "gpus_per_node": 8,
+            "nodes": 2,
+            "host_memory_gib": 1536,
+            "nvme_gib": 0,
+        },
+        "training": {"sequence_length": 32768, "micro_batch_size": 4},
+    }
+    fixes = plan(planner, body).fixes
+    assert len(fixes) == 3
+    assert all(" and " in fix.change for fix in fixes)
+
+
+def test_a_long_sequence_is_halved_until_it_fits(planner: Planner) -> None:
+    body: Json = {
+        "model": LLAMA_70B,
+        "hardware": {"gpu": "rtxpro6000-ws", "gpus_per_node": 4},
+        "training": {"method": "lora", "sequence_length": 131072},
+    }
+    (fix,) = plan(planner, body).fixes
+    shorter = fix.patch["training"]["sequence_length"]
+    assert 131072 % shorter == 0
+    twice: Json = {**body, "training": {**body["training"], "sequence_length": 2 * shorter}}
+    assert plan(planner, twice).headline.verdict != "fits"
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("training", {"micro_batch_size": 64, "gradient_accumulation_steps": 1_000_000}),
+        ("hardware", {"nodes": 40_000, "gpus_per_node": 1, "gpu": "l4"}),
+    ],
+)
+def test_a_change_beyond_the_bounds_of_a_request_is_not_offered(
+    planner: Planner, section: str, changes: Json
+) -> None:
+    body = merged(WORKED, {section: changes, "model": {"id": "meta-llama/Llama-3.1-405B"}})
+    found = plan(planner, body)
+    assert found.headline.verdict == "does_not_fit"
+    for fix in found.fixes:
+        patch = {key: value for key, value in fix.patch.items() if key != "preferences"}
+        EstimateRequest.model_validate(merged(body, patch))

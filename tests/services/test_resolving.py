@@ -236,3 +236,10 @@ def test_a_name_close_to_none_still_gets_suggestions_and_is_cut() -> None:
     (error,) = caught.value.errors
     assert "Did you mean ddp" in error.detail
     assert len(error.detail) < 200
+
+
+def test_a_sequence_length_that_is_left_out_suits_a_model_with_few_positions(
+    resolver: Resolver,
+) -> None:
+    body: Json = {"model": {"id": "openai-community/gpt2"}, "hardware": {"gpu": "h100-80-sxm"}}
+    assert resolve(resolver, body).training.sequence_length == 1024

@@ -215,13 +215,13 @@ def norm_copy(m: Integer) -> Integer:
 @formula(
     label="Flat fp32 gradient of the step",
     group="gradients",
-    equation="(B + 4) × T ÷ N",
+    equation="(B + f) × T ÷ N",
     source="step: flatten(averaged_gradients), then .to(float32)",
     url=_STAGE12,
 )
-def flat_step_gradients(T: Integer, B: int, N: Integer) -> Integer:
-    """The partition's gradients flattened (B) and cast to fp32 (4)."""
-    return ceil_div(T, N) * (B + 4)
+def flat_step_gradients(T: Integer, B: int, f: int, N: Integer) -> Integer:
+    """The partition's gradients flattened (B) and cast to fp32 (f: 4, or 0 where they are)."""
+    return ceil_div(T, N) * (B + f)
 
 
 @formula(

@@ -106,7 +106,6 @@ def blockwise_states(k: int, T: Integer, N: Integer) -> Integer:
     equation="F × 4 ÷ N",
     source="Adafactor, section 3: row and column means instead of the matrix",
     url="https://arxiv.org/abs/1804.04235",
-    kind="assumed",
 )
 def factored_states(F: Integer, N: Integer) -> Integer:
     """F: rows plus columns of every matrix, and whole vectors, in fp32."""
@@ -164,10 +163,10 @@ def foreach_temporary(T: Integer, B: int, N: Integer) -> Integer:
 @formula(
     label="Temporary of the Adafactor step",
     group="optimizer_states",
-    equation="2 × 4 × b",
+    equation="2 × 4 × b ÷ N",
     source="Adafactor.step: fp32 squares and update, one parameter at a time",
     url="https://github.com/huggingface/transformers/blob/main/src/transformers/optimization.py",
 )
-def adafactor_temporary(b: Integer) -> Integer:
-    """Two fp32 tensors the size of the largest optimised tensor b."""
-    return 2 * 4 * b
+def adafactor_temporary(b: Integer, N: Integer) -> Integer:
+    """Two fp32 tensors the size of the largest optimised tensor b, or of this rank's shard."""
+    return 2 * 4 * ceil_div(b, N)

@@ -82,10 +82,8 @@ class Engine(NamedTuple):
 
 
 def _reserved_fsdp2(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
-    reduction = 4 if job.options.fsdp_reduce_dtype == "fp32" else 2
-    return overhead.reserved_fsdp2(
-        peak, q.root, q.largest_layer, reduction if q.root_trained else 0
-    )
+    reduction = fsdp2.reduction_bytes(job) if q.root_trained else 0
+    return overhead.reserved_fsdp2(peak, q.root, q.largest_layer, reduction)
 
 
 def _reserved_fsdp1(job: Job, q: ModelQuantities, peak: Integer) -> Integer:

@@ -20,10 +20,10 @@ from app.domain.training import PrecisionId
 from app.domain.units import smallest
 
 NUMERICS: dict[PrecisionId, Numerics] = {
-    "bf16_mixed": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "autocast"),
-    "fp16_mixed": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "autocast"),
-    "bf16_pure": Numerics(BF16, BF16, 0, BF16, BF16, BF16, "half"),
-    "fp32": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "full"),
+    "bf16_mixed": Numerics(FP32, FP32, FP32, "autocast"),
+    "fp16_mixed": Numerics(FP32, FP32, FP32, "autocast"),
+    "bf16_pure": Numerics(BF16, BF16, BF16, "half"),
+    "fp32": Numerics(FP32, FP32, FP32, "full"),
 }
 
 
@@ -85,7 +85,7 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
     last = states.embedding_gradient(k=extra, E=q.embedding, B=gradient_size)
     moments.append(Moment("backward", "embedding", (resident, gradients, last)))
     temporary = step_temporary_terms(
-        job, q, trained_size, 1, foreach=training.optimizer_kernel == "foreach"
+        job, q, trained_size, 1, foreach=training.optimizer_kernel == "foreach", flat=False
     )
     moments.append(Moment("step", "optimizer", (resident, gradients, *temporary)))
     race = gradients.bytes * wrapped if training.optimizer == "adamw" else 0

@@ -69,6 +69,7 @@ class _Fsdp1:
             self.size,
             self.ranks,
             foreach=self.job.training.optimizer_kernel == "foreach",
+            flat=True,
             trained=self.trained,
         )
         moments = [

@@ -26,10 +26,10 @@ from app.domain.training import PrecisionId
 from app.domain.units import Integer
 
 NUMERICS: dict[PrecisionId, Numerics] = {
-    "bf16_mixed": Numerics(FP32, BF16, 0, FP32, FP32, FP32, "half"),
-    "fp16_mixed": Numerics(FP32, BF16, 0, FP32, FP32, FP32, "half"),
-    "bf16_pure": Numerics(BF16, BF16, 0, BF16, BF16, BF16, "half"),
-    "fp32": Numerics(FP32, FP32, 0, FP32, FP32, FP32, "full"),
+    "bf16_mixed": Numerics(FP32, BF16, FP32, "half"),
+    "fp16_mixed": Numerics(FP32, BF16, FP32, "half"),
+    "bf16_pure": Numerics(BF16, BF16, BF16, "half"),
+    "fp32": Numerics(FP32, FP32, FP32, "full"),
 }
 
 
@@ -42,6 +42,17 @@ def shard_ranks(job: Job, strategy: Strategy) -> Integer:
     """How many ranks one shard group has."""
     node = strategy.shard_parameters == "node"
     return job.hardware.gpus_per_node if node else job.hardware.world_size
+
+
+def reduction_bytes(job: Job) -> int:
+    """Bytes per element of a reduced gradient.
+
+    Mixed precision reduces in what the options say; pure precisions reduce in their own dtype.
+    """
+    numerics = NUMERICS[job.training.precision]
+    if numerics.weights == numerics.gathered:
+        return numerics.weights
+    return FP32 if job.options.fsdp_reduce_dtype == "fp32" else BF16
 
 
 def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
@@ -64,11 +75,7 @@ class _Fsdp2:
         self.shard_size = self.numerics.weights if self.full else adapter_bytes(job)
         self.gathered = self.numerics.gathered if self.full else adapter_bytes(job)
         self.gradient_size = self.numerics.gradients if self.full else adapter_bytes(job)
-        reduce_fp32 = job.options.fsdp_reduce_dtype == "fp32"
-        mixed = self.numerics.reduction == FP32
-        self.reduction = (
-            (FP32 if reduce_fp32 or training.precision == "fp32" else BF16) if mixed else BF16
-        )
+        self.reduction = reduction_bytes(job)
         self.accumulating = training.gradient_accumulation_steps > 1
 
     def timeline(self) -> Timeline:
@@ -311,6 +318,7 @@ class _Fsdp2:
             self.shard_size,
             self.ranks,
             foreach=self.job.training.optimizer_kernel == "foreach",
+            flat=False,
         )
         gradients = states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks)
         return Moment("step", "optimizer", (resident, gradients, *temporary))

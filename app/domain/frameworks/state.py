@@ -68,18 +68,20 @@ def step_temporary_terms(
     ranks: Integer,
     *,
     foreach: bool,
+    flat: bool,
     trained: Integer | None = None,
 ) -> tuple[Term, ...]:
     """What the optimizer borrows while it steps. `foreach`: whether that kernel runs.
 
-    `trained` as for `optimizer_state_terms`.
+    `flat` and `trained` as for `optimizer_state_terms`.
     """
     elements = q.trained if trained is None else trained
     optimizer = OPTIMIZERS[job.training.optimizer]
     if optimizer.foreach_temporary and foreach:
         return (states.foreach_temporary(T=elements, B=size, N=ranks),)
     if optimizer.factored:
-        return (states.adafactor_temporary(b=q.largest_trained_tensor),)
+        largest = elements if flat else q.largest_trained_tensor
+        return (states.adafactor_temporary(b=largest, N=ranks),)
     return ()
 
 

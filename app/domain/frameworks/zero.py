@@ -14,14 +14,14 @@ from app.domain.quantities import ModelQuantities
 from app.domain.training import PrecisionId
 from app.domain.units import Integer, ceil_div, power_of_two_above
 
-_MIXED = Numerics(BF16, BF16, FP32, BF16, FP32, BF16, "half")
+_MIXED = Numerics(BF16, BF16, BF16, "half")
 
 # DeepSpeed keeps an fp32 master copy whatever 16-bit precision is asked for.
 NUMERICS: dict[PrecisionId, Numerics] = {
     "bf16_mixed": _MIXED,
     "fp16_mixed": _MIXED,
     "bf16_pure": _MIXED,
-    "fp32": Numerics(FP32, FP32, FP32, FP32, FP32, FP32, "full"),
+    "fp32": Numerics(FP32, FP32, FP32, "full"),
 }
 
 
@@ -40,8 +40,7 @@ class Partition(NamedTuple):
     """Rank 0's part of the flattened trained parameters, in elements.
 
     `whole`: parameters that touch it, counted whole; `slice`: the largest piece of one parameter
-    in it; `single`: it lies inside one parameter; `embedding_only`: nothing but the first
-    parameter is touched.
+    in it; `single`: it lies inside one parameter.
     """
 
     whole: int
@@ -49,7 +48,7 @@ class Partition(NamedTuple):
     single: bool
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def first_partition(q: ModelQuantities, ranks: int) -> Partition:
     """Walk the trained parameters in registration order until rank 0's share is full."""
     share = int(ceil_div(q.trained, ranks))
@@ -81,7 +80,7 @@ class Bucketing(NamedTuple):
     first_flush: int
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def bucketing(q: ModelQuantities, ranks: int, bucket: int) -> Bucketing:
     """Replay the order in which gradients arrive: the reverse of registration.
 
@@ -127,7 +126,7 @@ def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
     return [0] * len(spec.root_tensors_before) + inside + [0] * len(spec.root_tensors_after)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def largest_sub_group(q: ModelQuantities, ranks: int, limit: int) -> int:
     """Elements of stage 3's largest optimizer sub-group: closed by the parameter that fills it."""
     largest_group = group = 0

@@ -48,7 +48,8 @@ class _Zero12:
         self.bucket = job.options.deepspeed.reduce_bucket_size
         self.bucketing = zero.bucketing(q, self.ranks, self.bucket)
         self.overlaps = zero.overlaps_communication(job, 2)
-        self.bucket_count = 2 if self.overlaps else 1
+        buckets = 2 if self.overlaps else 1
+        self.bucket_count = buckets if job.options.deepspeed.contiguous_gradients else 0
 
     def timeline(self) -> Timeline:
         q, step = self.q, self.step
@@ -198,13 +199,19 @@ class _Zero12:
         q, ranks = self.q, self.ranks
         own = self._partition_gradients
         fp32 = states.gradients(T=q.trained, B=FP32, N=ranks)
+        cast = FP32 if self.size != FP32 else 0
         flat = (
             fp32
             if self.partition.single
-            else buffers.flat_step_gradients(T=q.trained, B=self.size, N=ranks)
+            else buffers.flat_step_gradients(T=q.trained, B=self.size, f=cast, N=ranks)
         )
         temporary = step_temporary_terms(
-            self.job, q, FP32, ranks, foreach=self.job.training.optimizer_kernel == "foreach"
+            self.job,
+            q,
+            FP32,
+            ranks,
+            foreach=self.job.training.optimizer_kernel == "foreach",
+            flat=True,
         )
         return [
             Moment(

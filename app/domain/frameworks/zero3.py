@@ -65,7 +65,11 @@ class _Zero3:
     def _setup(self) -> tuple[Term, ...]:
         q, ranks = self.q, self.ranks
         terms: tuple[Term, ...] = (
-            buffers.ipg_buckets(k=1, m=self.options.reduce_bucket_size, B=self.size),
+            buffers.ipg_buckets(
+                k=int(self.options.contiguous_gradients),
+                m=self.options.reduce_bucket_size,
+                B=self.size,
+            ),
         )
         if self.parameters_on_gpu:
             terms += weight_terms(self.job, q, self.size, self.size, ranks)
@@ -119,7 +123,8 @@ class _Zero3:
         group = zero.largest_sub_group(self.q, self.ranks, self.options.sub_group_size)
         optimizer = OPTIMIZERS[self.job.training.optimizer]
         foreach = optimizer.foreach_temporary and self.job.training.optimizer_kernel == "foreach"
-        per_element = 2 * FP32 if foreach else FP32 + self.size
+        cast = FP32 + (self.size if self.size != FP32 else 0)
+        per_element = 2 * FP32 if foreach else 3 * FP32 if optimizer.factored else cast
         return Moment(
             "step", "optimizer", (resident, buffers.sub_group_step(k=per_element, m=group))
         )

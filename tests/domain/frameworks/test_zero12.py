@@ -102,3 +102,13 @@ def test_host_memory_is_per_node_and_rounded_up_where_it_is_page_locked() -> Non
     assert usage(asked, "zero2_offload").host - alone == 2 * expected
     spread = replace(asked, hardware=replace(asked.hardware, gpus_per_node=1, nodes=2))
     assert usage(spread, "zero2_offload").host * 2 == usage(asked, "zero2_offload").host
+
+
+def test_gradients_that_are_not_contiguous_need_no_buckets() -> None:
+    found = moment(toy_job(deepspeed(contiguous_gradients=False)), "zero2", "backward", "embedding")
+    assert bytes_of(found, "ipg_buckets") == 0
+
+
+def test_fp32_gradients_are_flattened_but_not_cast_again() -> None:
+    found = moment(toy_job(precision="fp32"), "zero2", "step", "flatten")
+    assert bytes_of(found, "flat_step_gradients") == 4 * P // 2
