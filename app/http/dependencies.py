@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, cast
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Form, Header, Request
 
 from app.domain.errors import FieldError, InvalidInput
 from app.services.concurrency import IfMatch
@@ -69,6 +69,9 @@ def _idempotency_key(
         )
     return idempotency_key
 
+
+# The version that a page was drawn from, in its form. The bound is what databases can compare.
+VersionField = Annotated[int, Form(ge=1, le=2**31 - 1)]
 
 ServicesDep = Annotated[Services, Depends(services_of)]
 IfMatchDep = Annotated[IfMatch, Depends(_if_match)]

@@ -77,21 +77,39 @@ def _check_content_type(value: str | None) -> None:
     )
 
 
+class NotJson(ValueError):
+    """Text that is not JSON; the message says where or why, and is no whole sentence."""
+
+
 def check_json(body: bytes) -> None:
-    """Refuses a body that is not JSON, not finite or nested deeper than `MAX_DEPTH`."""
+    """Refuses a body that is not JSON in UTF-8 (400) or that `read_json` refuses."""
     try:
-        document = json.loads(body)
+        # Decoded here, because the JSON module would guess UTF-16 and UTF-32 too.
+        read_json(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise HTTPException(400, "The body is not JSON: send UTF-8 text.") from None
+    except NotJson as error:
+        raise HTTPException(400, f"The body is not JSON: {error}.") from None
+
+
+def read_json(text: str) -> Any:
+    """The document in a text from outside.
+
+    Raises:
+        NotJson: it is not JSON.
+        InvalidInput: it is not finite, has half a character or nests deeper than `MAX_DEPTH`;
+            the pointers are into the document.
+    """
+    try:
+        document = json.loads(text)
     except RecursionError:
         raise _too_deep("") from None
     except json.JSONDecodeError as error:
-        raise HTTPException(
-            400, f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
-    except ValueError:  # not UTF-8, or an integer of thousands of digits
-        raise HTTPException(
-            400, "The body is not JSON: send UTF-8 text and numbers of reasonable length."
-        ) from None
+        raise NotJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except ValueError:  # an integer of thousands of digits
+        raise NotJson("send numbers of reasonable length") from None
     _check_values(document)
+    return document
 
 
 def _check_values(document: Any) -> None:

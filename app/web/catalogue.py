@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -15,10 +14,12 @@ from starlette.responses import RedirectResponse, Response
 
 from app.catalog import GpuEntry, ModelEntry
 from app.domain.errors import FieldError, InvalidInput
-from app.http.dependencies import ServicesDep
+from app.http.dependencies import ServicesDep, VersionField
+from app.http.json_body import NotJson, read_json
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
 from app.services.concurrency import IfMatch
 from app.services.container import Services
+from app.services.pointers import moved_pointers
 from app.web.forms import read_number
 from app.web.options import options_of, vendor_name
 from app.web.rendering import is_fragment_request, render
@@ -92,9 +93,7 @@ def save_model(
 
 
 @router.post("/models/{profile_id}/delete")
-def delete_model(
-    services: ServicesDep, profile_id: str, version: Annotated[int, Form()]
-) -> Response:
+def delete_model(services: ServicesDep, profile_id: str, version: VersionField) -> Response:
     """Deletes a saved model; plans made with it keep their results."""
     services.model_profiles.delete(profile_id, IfMatch(frozenset({version})))
     return RedirectResponse("/models#saved", status_code=303)
@@ -137,9 +136,7 @@ def save_hardware(
 
 
 @router.post("/gpus/{profile_id}/delete")
-def delete_hardware(
-    services: ServicesDep, profile_id: str, version: Annotated[int, Form()]
-) -> Response:
+def delete_hardware(services: ServicesDep, profile_id: str, version: VersionField) -> Response:
     """Deletes a saved system; plans made with it keep their results."""
     services.hardware_profiles.delete(profile_id, IfMatch(frozenset({version})))
     return RedirectResponse("/gpus#saved", status_code=303)
@@ -193,8 +190,9 @@ def _render(request: Request, template: str, context: Mapping[str, Any]) -> Resp
 def _config(text: str) -> dict[str, Any]:
     """A pasted config.json as an object."""
     try:
-        parsed = json.loads(text)
-    except ValueError as error:
+        with moved_pointers({"": "/config"}):
+            parsed = read_json(text)
+    except NotJson as error:
         raise InvalidInput(FieldError("/config", f"This is not JSON: {error}.")) from None
     if not isinstance(parsed, dict):
         raise InvalidInput(FieldError("/config", "Paste the whole file, from { to }."))

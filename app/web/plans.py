@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.errors import FieldError, InvalidInput
-from app.http.dependencies import ServicesDep
+from app.http.dependencies import ServicesDep, VersionField
 from app.schemas.plans import CreatedShare, NewPlan, NewShare
 from app.services.concurrency import IfMatch
 from app.services.container import Services
@@ -76,7 +76,7 @@ def share_plan(
     """Makes a link and shows it, this once."""
     try:
         days = None if expires_in_days == NEVER else expires_in_days
-        new = NewShare.model_validate({"expires_in_days": days})
+        new = NewShare.model_validate_strings({"expires_in_days": days})
     except ValidationError as error:
         raise InvalidInput(FieldError("/expires_in_days", _reason(error))) from None
     return _shared(request, services, plan_id, new)
@@ -90,7 +90,7 @@ def revoke_share(services: ServicesDep, plan_id: str, share_id: str) -> Response
 
 
 @router.post("/{plan_id}/delete")
-def delete_plan(services: ServicesDep, plan_id: str, version: Annotated[int, Form()]) -> Response:
+def delete_plan(services: ServicesDep, plan_id: str, version: VersionField) -> Response:
     """Deletes the version that the reader saw, with its links."""
     services.plans.delete(plan_id, IfMatch(frozenset({version})))
     return RedirectResponse("/plans", status_code=303)

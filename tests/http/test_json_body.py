@@ -46,7 +46,19 @@ def test_a_whole_character_is_accepted_however_it_is_escaped() -> None:
     check_json(b'{"a": "\\ud83d\\ude00", "\xc3\xa4": "\xf0\x9f\x98\x80"}')
 
 
-@pytest.mark.parametrize("body", [b"{", b"{'a': 1}", b'{"a": 1} x', b"\xff\xfe", b"1" * 5_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"{'a': 1}",
+        b'{"a": 1} x',
+        b"\xff\xfe",
+        b"1" * 5_000,
+        '{"a": 1}'.encode("utf-16"),
+        '{"a": 1}'.encode("utf-16-le"),
+        '{"a": 1}'.encode("utf-32"),
+    ],
+)
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(HTTPException, match="The body is not JSON") as error:
         check_json(body)

@@ -4,6 +4,7 @@ import html
 import json
 import re
 
+import pytest
 from starlette.testclient import TestClient
 
 from app.web.catalogue import marked
@@ -115,3 +116,33 @@ def test_a_saved_model_is_deleted_in_the_version_that_was_seen(client: TestClien
     assert found
     assert client.post(found[1], data={"version": "9"}).status_code == 412
     assert "Mine" not in client.post(found[1], data={"version": "1"}).text
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ("[" * 100_000, "Nest at most"),
+        ('{"a":' * 500 + "1" + "}" * 500, "Nest at most"),
+        ('{"x": "\\ud800"}', "x: Use complete characters"),
+        ('{"hidden_size": NaN}', "hidden_size: Use a finite number."),
+        ('{"hidden_size": -Infinity}', "hidden_size: Use a finite number."),
+        ("1" * 5_000, "numbers of reasonable length"),
+    ],
+)
+def test_a_pasted_config_is_held_to_what_the_api_takes(
+    client: TestClient, config: str, told: str
+) -> None:
+    response = client.post("/models", data={"name": "Mine", "config": config})
+    assert response.status_code == 422
+    found = re.search(r'id="p-error-config">(.*?)</p>', response.text, re.DOTALL)
+    assert found
+    assert told in found[1]
+
+
+@pytest.mark.parametrize("version", ["99999999999999999999", "0", "-1", "x", ""])
+@pytest.mark.parametrize("kind", ["plans/pl_", "models/mp_", "gpus/hw_"])
+def test_a_version_that_none_can_have_needs_a_correction(
+    client: TestClient, kind: str, version: str
+) -> None:
+    path = f"/{kind}0123456789abcdef/delete"
+    assert client.post(path, data={"version": version}).status_code == 422
