@@ -37,11 +37,13 @@ class Measured(_Record):
 class MeasuredRun(_Record):
     """One run: the estimate request that describes it, and what was measured.
 
-    `gpus` says whether the other ranks were real or simulated; `base_model` names the model whose
-    configuration was cut to fewer layers.
+    `campaign` is the month of measuring: overheads were fitted on the first, 2026-10, and the later
+    ones test them. `gpus` says whether the other ranks were real or simulated; `base_model` names
+    the model whose configuration was cut to fewer layers.
     """
 
     id: str
+    campaign: str
     gpus: str
     versions: dict[str, str]
     request: dict[str, Any]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.catalog import Catalog, load_catalog
-from app.catalog.measured import measured_runs
 from app.services.catalog_documents import CatalogDocuments
 from app.services.clock import Clock, utc_now
 from app.services.estimating import Estimator
-from app.services.evidence import Evidence, compare
+from app.services.evidence import measured_evidence
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
 from app.services.planning import Planner
@@ -47,8 +46,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     hardware_profiles = HardwareProfiles(database, clock, catalog)
     profiles = SavedProfiles(model_profiles, hardware_profiles)
     resolver = Resolver(catalog, profiles)
-    evidence = Evidence(compare(measured_runs(), resolver))
-    estimator = Estimator(resolver, catalog.version, evidence)
+    estimator = Estimator(resolver, catalog.version, measured_evidence(catalog))
     planner = Planner(estimator)
     return Services(
         settings=settings,

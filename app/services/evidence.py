@@ -8,9 +8,11 @@ from functools import lru_cache
 from math import log
 from typing import NamedTuple
 
-from app.catalog.measured import Measured, MeasuredRun
+from app.catalog import Catalog
+from app.catalog.measured import Measured, MeasuredRun, measured_runs
 from app.domain.architecture import ModelSpec
 from app.domain.estimate import Evaluator, Usage
+from app.domain.hardware import Hardware
 from app.domain.job import Job
 from app.domain.strategies import Strategy
 from app.domain.training import Method
@@ -26,6 +28,7 @@ class Comparison:
     """A measured run and what the engine says of it."""
 
     run_id: str
+    campaign: str
     job: Job
     strategy: Strategy
     usage: Usage
@@ -45,7 +48,7 @@ def compare(runs: Iterable[MeasuredRun], resolver: Resolver) -> list[Comparison]
         job = resolver.job(request)
         strategy = chosen_strategies(request.strategies)[0]
         usage = Evaluator(job).usage(strategy)
-        compared.append(Comparison(run.id, job, strategy, usage, run.measured))
+        compared.append(Comparison(run.id, run.campaign, job, strategy, usage, run.measured))
     return compared
 
 
@@ -109,3 +112,19 @@ def _distance(
     other = comparison.job.spec
     ratio = log(other.total_parameters / shape.parameters)
     return comparison.strategy not in strategies, other.model_type != shape.model_type, abs(ratio)
+
+
+class _NoProfiles:
+    """Measured runs name models and GPUs of the catalogue, or bring a config."""
+
+    def model_spec(self, profile_id: str) -> ModelSpec:
+        raise LookupError(profile_id)
+
+    def hardware(self, profile_id: str) -> Hardware:
+        raise LookupError(profile_id)
+
+
+@lru_cache(maxsize=1)
+def measured_evidence(catalog: Catalog) -> Evidence:
+    """The evidence of all measured runs, evaluated once for a catalogue."""
+    return Evidence(compare(measured_runs(), Resolver(catalog, _NoProfiles())))
