@@ -29,7 +29,7 @@ _GPUS: TypeAdapter[list[GpuEntry]] = TypeAdapter(list[GpuEntry])
 Entry = TypeVar("Entry", ModelEntry, GpuEntry)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
     """Every model and GPU that can be chosen by id, in the order of the data files.
 

@@ -142,3 +142,8 @@ def test_search_finds_every_word_in_id_name_or_family() -> None:
     ]
     assert catalog.search_models("no such model") == []
     assert len(catalog.search_models("")) == len(catalog.models)
+
+
+def test_a_catalogue_can_be_the_key_of_what_was_computed_from_it(copy: Path) -> None:
+    assert {load_catalog(): "known"}.get(read_catalog(copy)) is None
+    assert {load_catalog(): "known"}[load_catalog()] == "known"
