@@ -21,6 +21,7 @@ from app.http.cross_site import CrossSiteMiddleware
 from app.http.head import HeadMiddleware
 from app.http.health import router as health_router
 from app.http.json_body import JsonBodyMiddleware
+from app.http.known_host import KnownHostMiddleware
 from app.http.openapi import install_openapi, operation_id
 from app.http.problems import ErrorMiddleware, install_error_handlers
 from app.http.request_id import RequestIdFilter, RequestIdMiddleware
@@ -72,6 +73,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(JsonBodyMiddleware, prefix=api.router.prefix)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(CrossSiteMiddleware)
+    if not settings.allow_remote:
+        app.add_middleware(KnownHostMiddleware, host=settings.host)
     app.add_middleware(ErrorMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(RequestIdMiddleware)

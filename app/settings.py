@@ -40,8 +40,8 @@ class Settings(BaseSettings):
     )
     allow_remote: bool = Field(
         False,
-        description="Listen beyond loopback although access is open: set it only where something "
-        "else (a container network, a proxy) decides who gets in.",
+        description="Listen beyond loopback, and answer to any host name, although access is open: "
+        "set it only where something else (a container network, a proxy) decides who gets in.",
     )
     max_body_bytes: int = Field(
         1_048_576,

@@ -16,6 +16,9 @@ from app.main import create_app
 from app.settings import Settings
 from tests.postgres import postgres_server_url
 
+# Like the default HOST: other names are refused.
+ADDRESS = "http://127.0.0.1"
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -31,7 +34,7 @@ def app(settings: Settings) -> FastAPI:
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
     """A program that talks to the running product; an error inside is answered, not raised."""
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as client:
         yield client
 
 

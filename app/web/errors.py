@@ -14,6 +14,7 @@ _WORDS = {
     405: "This page cannot do that",
     412: "This has changed meanwhile",
     413: "That is too large",
+    421: "This is not our address",
     422: "Something needs a correction",
     500: "Something went wrong",
     503: "The database does not answer",

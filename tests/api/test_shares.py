@@ -35,7 +35,7 @@ def test_a_share_opens_the_plan_as_it_is_stored(
     assert created.status_code == 201
     assert created.headers["location"] == f"{shares}/{share['id']}"
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}", share["token"])
-    assert share["url"] == f"http://testserver/s/{share['token']}"
+    assert share["url"] == f"http://127.0.0.1/s/{share['token']}"
     opened = client.get(f"/api/v1/shares/{share['token']}")
     assert opened.status_code == 200
     assert opened.json() == plan | {"expires_at": share["expires_at"]}

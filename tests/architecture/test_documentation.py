@@ -29,7 +29,8 @@ TEST_SETTINGS = {"SHARDPLAN_TEST_REQUIRE_ALL"}
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     database = tmp_path_factory.mktemp("documented") / "shardplan.db"
-    with TestClient(create_app(Settings(database_url=f"sqlite:///{database}"))) as client:
+    app = create_app(Settings(database_url=f"sqlite:///{database}"))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
         yield client
 
 
