@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,8 +15,11 @@ from app.services.errors import NotFound
 from app.services.ids import is_id, is_token, new_id, new_token, token_hash
 from app.services.plans import Plan, plan_not_found
 from app.storage.database import Database
+from app.storage.errors import StorageUnavailable
 from app.storage.repositories import Repositories
 from app.storage.shares import ShareRow
+
+log = logging.getLogger(__name__)
 
 # A page that is reloaded need not write each time.
 _OPENED_RESOLUTION = timedelta(minutes=1)
@@ -121,9 +125,16 @@ class ShareService:
         if row is None:
             raise nothing
         if share.last_opened_at is None or now - share.last_opened_at >= _OPENED_RESOLUTION:
-            with self._database.write() as repositories:
-                repositories.shares.opened(share.id, now)
+            self._remember_opening(share.id, now)
         return SharedPlan(Plan(row), share.expires_at)
+
+    def _remember_opening(self, share_id: str, now: datetime) -> None:
+        """Best effort: a database that takes no writes still shows what it has."""
+        try:
+            with self._database.write() as repositories:
+                repositories.shares.opened(share_id, now)
+        except StorageUnavailable as error:
+            log.warning("The opening of %s is not remembered: %s", share_id, error.__cause__)
 
 
 def _ended(share: ShareRow, now: datetime) -> bool:

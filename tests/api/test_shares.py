@@ -90,6 +90,19 @@ def test_opening_is_remembered(client: TestClient, shares: str) -> None:
     assert listed["last_opened_at"] is not None
 
 
+def test_a_database_that_takes_no_writes_still_shows_a_share(
+    app: FastAPI, client: TestClient, shares: str
+) -> None:
+    share = client.post(shares, json={}).json()
+    with app.state.services.database._writer.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+
+    for address in (f"/api/v1/shares/{share['token']}", f"/s/{share['token']}"):
+        assert client.get(address).status_code == 200
+    assert client.post(shares, json={}).status_code == 503
+    assert client.get(shares).json()["items"][0]["last_opened_at"] is None
+
+
 def test_unknown_revoked_ended_and_malformed_tokens_are_the_same_404(
     app: FastAPI, client: TestClient, shares: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
