@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from app.catalog import Catalog
 from app.catalog.huggingface import spec_from_config
 from app.domain.architecture import ModelSpec
-from app.domain.errors import InvalidInput
+from app.domain.errors import FieldError, InvalidInput
 from app.schemas.profiles import ModelProfile, NewModelProfile, Parameters
 from app.services.clock import Clock
 from app.services.pointers import moved_pointers
@@ -32,6 +32,8 @@ class _Definition:
 
 _DEFINITION: TypeAdapter[_Definition] = TypeAdapter(_Definition)
 _DOCUMENT: TypeAdapter[ModelProfile] = TypeAdapter(ModelProfile)
+# Configs of the largest models take 10 KiB, with every layer listed.
+MAX_CONFIG_BYTES = 64 * 1024
 _POINTERS = {"/model/config": "/config", "/model/id": "/base"}
 
 
@@ -69,8 +71,14 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
         return repositories.model_profiles
 
     def _check(self, new: NewModelProfile) -> None:
+        definition = self._definition(new)
+        if len(definition.encode()) > MAX_CONFIG_BYTES:
+            remedy = (
+                f"Remove what the model does not need: keep at most {MAX_CONFIG_BYTES:,} bytes."
+            )
+            raise InvalidInput(FieldError("/config", remedy))
         with moved_pointers(_POINTERS):
-            self._read_spec("", new.name, self._definition(new))
+            self._read_spec("", new.name, definition)
 
     def _definition(self, new: NewModelProfile) -> str:
         return _DEFINITION.dump_json(_Definition(new.config, new.base)).decode()

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.hardware import Hardware
 from app.services.errors import NotFound
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
-
-
-class Choice(NamedTuple):
-    """A profile in a menu."""
-
-    id: str
-    name: str
+from app.storage.profiles import ProfileName
 
 
 class SavedProfiles:
@@ -42,18 +34,10 @@ class SavedProfiles:
             remedy = f"{error} Save one first, or use the id of a catalogue GPU."
             raise InvalidInput(FieldError("/hardware/profile", remedy)) from None
 
-    def list_models(self) -> list[Choice]:
+    def list_models(self) -> list[ProfileName]:
         """The newest saved models, as many as a menu holds."""
-        return [Choice(row.id, row.name) for row in self._models.rows()]
+        return self._models.names()
 
-    def list_hardware(self) -> list[Choice]:
+    def list_hardware(self) -> list[ProfileName]:
         """The newest saved machines, as many as a menu holds."""
-        return [Choice(row.id, row.name) for row in self._hardware.rows()]
-
-    def model_name(self, profile_id: str) -> str | None:
-        """What a saved model is called; None when there is none."""
-        return self._models.name_of(profile_id)
-
-    def hardware_name(self, profile_id: str) -> str | None:
-        """What a saved machine is called; None when there is none."""
-        return self._hardware.name_of(profile_id)
+        return self._hardware.names()

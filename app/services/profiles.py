@@ -18,7 +18,7 @@ from app.services.cursors import decode_cursor, encode_cursor
 from app.services.errors import NotFound, PreconditionFailed
 from app.services.ids import is_id, new_id
 from app.storage.database import Database
-from app.storage.profiles import ProfileRepository, ProfileRow
+from app.storage.profiles import ProfileName, ProfileRepository, ProfileRow
 from app.storage.repositories import Repositories
 from app.storage.versioned import Position
 
@@ -104,17 +104,10 @@ class ProfileService(ABC, Generic[New, Document]):
                 return row
         raise self._not_found(profile_id)
 
-    def rows(self, limit: int = 200) -> list[ProfileRow]:
-        """The newest profiles as stored."""
+    def names(self, limit: int = 200) -> list[ProfileName]:
+        """The newest profiles' names, as many as a menu holds."""
         with self._database.read() as repositories:
-            return self._repository(repositories).page(None, limit)
-
-    def name_of(self, profile_id: str) -> str | None:
-        """What a profile is called; None when there is none with this id."""
-        try:
-            return self.row(profile_id).name
-        except NotFound:
-            return None
+            return self._repository(repositories).names(limit)
 
     def replace(self, profile_id: str, new: New, if_match: IfMatch) -> Document:
         """Gives a profile new contents.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, select
 
@@ -22,6 +22,13 @@ class ProfileRow:
     definition: str
     created_at: datetime
     updated_at: datetime
+
+
+class ProfileName(NamedTuple):
+    """What a menu needs of a profile."""
+
+    id: str
+    name: str
 
 
 class ProfileRepository:
@@ -62,6 +69,11 @@ class ProfileRepository:
 
     def page(self, after: Position | None, limit: int) -> list[ProfileRow]:
         return [_profile(row) for row in self._rows.page(select(self._table), after, limit)]
+
+    def names(self, limit: int) -> list[ProfileName]:
+        """The newest profiles' names, without reading their definitions."""
+        query = select(self._table.c.id, self._table.c.name)
+        return [ProfileName(*row) for row in self._rows.page(query, None, limit)]
 
 
 def _profile(row: Row[Any]) -> ProfileRow:

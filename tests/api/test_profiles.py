@@ -251,3 +251,17 @@ def test_a_machine_that_cannot_be_is_refused(
 
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+def test_a_config_of_more_than_64_kib_is_refused_at_its_field(client: TestClient) -> None:
+    config = {**LLAMA_CONFIG, "comment": "x" * 65_536}
+
+    response = client.post("/api/v1/model-profiles", json={"name": "Long", "config": config})
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {
+            "pointer": "/config",
+            "detail": "Remove what the model does not need: keep at most 65,536 bytes.",
+        }
+    ]

@@ -26,3 +26,16 @@ def test_a_profile_is_kept_replaced_and_deleted(database: Database, table: str) 
         assert getattr(repositories, table).delete("xx_1", {2})
     with database.read() as repositories:
         assert getattr(repositories, table).find("xx_1") is None
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_names_are_read_newest_first_and_as_many_as_asked_for(
+    database: Database, table: str
+) -> None:
+    with database.write() as repositories:
+        for day in range(3):
+            moment = NOW + timedelta(days=day)
+            getattr(repositories, table).add(f"xx_{day}", f"Day {day}", "{}", moment)
+    with database.read() as repositories:
+        names = getattr(repositories, table).names(2)
+    assert names == [("xx_2", "Day 2"), ("xx_1", "Day 1")]
