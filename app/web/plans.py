@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -11,10 +14,10 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.errors import FieldError, InvalidInput
 from app.http.dependencies import ServicesDep, VersionField
-from app.schemas.plans import CreatedShare, NewPlan, NewShare
+from app.schemas.plans import NewPlan, NewShare, Share
 from app.services.concurrency import IfMatch
 from app.services.container import Services
-from app.services.plans import Plan
+from app.services.ids import is_token
 from app.web import forms, planner
 from app.web.rendering import render
 from app.web.scenario import scenario_of
@@ -25,6 +28,16 @@ router = APIRouter(prefix="/plans", include_in_schema=False)
 NEVER = "never"  # an empty form field would count as none and get the default
 EXPIRIES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), (NEVER, "Never"))
 NOT_STORED = {"Cache-Control": "no-store"}
+FRESH = "fresh_link"
+FRESH_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class FreshLink:
+    """A link whose token is known to its maker alone, and when it ends."""
+
+    url: str
+    expires_at: datetime | None
 
 
 @router.get("")
@@ -62,8 +75,25 @@ def save_plan(
 
 @router.get("/{plan_id}")
 def one_plan(request: Request, services: ServicesDep, plan_id: str) -> Response:
-    """A plan as it was computed, and the links to it."""
-    return _page(request, services, services.plans.get(plan_id))
+    """A plan as it was computed, and the links to it; a link that was just made, this once."""
+    plan = services.plans.get(plan_id)
+    shares = services.shares.of_plan(plan_id)
+    query = forms.query(plan.request(), plan.preferences())
+    fresh = _fresh(request, shares)
+    context = {
+        **stored_context(plan, view_of(request), f"/plans/{plan.id}"),
+        "fresh": fresh,
+        "shares": shares,
+        "expiries": EXPIRIES,
+        # A pasted config has no place in an address: such a plan is only read.
+        "planner_href": None if plan.request().model.config else f"/?{query}",
+    }
+    response = render(
+        request, "plans/page.html", context, headers=NOT_STORED if fresh is not None else None
+    )
+    if FRESH in request.cookies:
+        response.delete_cookie(FRESH, path=f"/plans/{plan_id}", httponly=True, samesite="strict")
+    return response
 
 
 @router.post("/{plan_id}/shares")
@@ -73,10 +103,11 @@ def share_plan(
     plan_id: str,
     expires_in_days: Annotated[str, Form()] = "90",
 ) -> Response:
-    """Makes a link and shows it, this once."""
+    """Makes a link; the plan's page shows it, once."""
     try:
-        days = None if expires_in_days == NEVER else expires_in_days
-        new = NewShare.model_validate_strings({"expires_in_days": days})
+        text = expires_in_days.strip()
+        days = None if text == NEVER else int(text) if re.fullmatch(r"[0-9]{1,9}", text) else text
+        new = NewShare.model_validate({"expires_in_days": days})
     except ValidationError as error:
         raise InvalidInput(FieldError("/expires_in_days", _reason(error))) from None
     return _shared(request, services, plan_id, new)
@@ -97,30 +128,32 @@ def delete_plan(services: ServicesDep, plan_id: str, version: VersionField) -> R
 
 
 def _shared(request: Request, services: Services, plan_id: str, new: NewShare) -> Response:
-    base = str(request.base_url).rstrip("/")
-    created = services.shares.create(plan_id, new, base)
-    return _page(request, services, services.plans.get(plan_id), created)
+    """Makes a link, and hands it to the plan's page in a cookie that this page takes away again.
 
-
-def _page(
-    request: Request, services: Services, plan: Plan, created: CreatedShare | None = None
-) -> Response:
-    query = forms.query(plan.request(), plan.preferences())
-    context = {
-        **stored_context(plan, view_of(request), f"/plans/{plan.id}"),
-        "created": created,
-        "shares": services.shares.of_plan(plan.id),
-        "expiries": EXPIRIES,
-        # A pasted config has no place in an address: such a plan is only read.
-        "planner_href": None if plan.request().model.config else f"/?{query}",
-    }
-    return render(
-        request,
-        "plans/page.html",
-        context,
-        status=201 if created else 200,
-        headers=NOT_STORED if created else None,
+    The token is stored nowhere, and a page that is reloaded must not make another.
+    """
+    created = services.shares.create(plan_id, new)
+    path = f"/plans/{plan_id}"
+    response = RedirectResponse(path, status_code=303, headers=NOT_STORED)
+    response.set_cookie(
+        FRESH,
+        f"{created.id}.{created.token}",
+        max_age=FRESH_SECONDS,
+        path=path,
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
     )
+    return response
+
+
+def _fresh(request: Request, shares: list[Share]) -> FreshLink | None:
+    """The link that this visitor has just made, by the cookie that came with the redirect."""
+    share_id, _, token = request.cookies.get(FRESH, "").partition(".")
+    share = next((s for s in shares if s.id == share_id and s.revoked_at is None), None)
+    if share is None or not is_token(token):
+        return None
+    return FreshLink(f"{str(request.base_url).rstrip('/')}/s/{token}", share.expires_at)
 
 
 def _reason(error: ValidationError) -> str:

@@ -22,7 +22,8 @@ def saved(client: TestClient, name: str = "Quote", query: str = QUERY) -> str:
 def shared(client: TestClient, path: str, days: str = "90") -> str:
     """The address of a new link to a plan."""
     response = client.post(f"{path}/shares", data={"expires_in_days": days})
-    assert response.status_code == 201
+    assert response.status_code == 200
+    assert response.url.path == path
     assert response.headers["Cache-Control"] == "no-store"
     found = re.search(r'id="share-link" readonly value="([^"]+)"', response.text)
     assert found
@@ -81,8 +82,36 @@ def test_a_name_that_cannot_be_printed_is_refused_with_a_sentence(client: TestCl
 
 def test_share_saves_and_shows_a_link_at_once(client: TestClient) -> None:
     response = client.post("/plans", data={"query": QUERY, "share": "true"})
-    assert response.status_code == 201
+    assert response.status_code == 200
     assert "/s/" in response.text
+
+
+def test_a_page_that_is_reloaded_makes_no_second_plan_and_no_second_link(
+    client: TestClient,
+) -> None:
+    form = {"query": QUERY, "share": "true"}
+    response = client.post("/plans", data=form, follow_redirects=False)
+    path = response.headers["Location"]
+    assert (response.status_code, path.split("/")[1]) == (303, "plans")
+    cookie = response.headers["Set-Cookie"]
+    for part in ("HttpOnly", "SameSite=strict", f"Path={path}", "Max-Age=60"):
+        assert part in cookie
+    assert "share-link" in client.get(path).text
+    again = client.get(path).text
+    assert "share-link" not in again
+    assert again.count("/revoke") == 1
+    assert client.get("/plans").text.count('<th scope="row">') == 1
+
+
+def test_a_link_is_shown_on_its_own_plan_only_and_not_from_any_cookie(client: TestClient) -> None:
+    first, second = saved(client), saved(client)
+    made = client.post(f"{first}/shares", data={"expires_in_days": "90"}, follow_redirects=False)
+    value = made.cookies["fresh_link"]
+    for path, cookie in ((second, value), (first, value.replace(".", "<.")), (first, "x.y")):
+        text = client.get(path, headers={"Cookie": f"fresh_link={cookie}"}).text
+        assert "share-link" not in text
+    shown = client.get(first, headers={"Cookie": f"fresh_link={value}"}).text
+    assert value.partition(".")[2] in shown
 
 
 def test_a_link_is_shown_once_and_can_be_revoked(client: TestClient) -> None:
