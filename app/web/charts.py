@@ -60,7 +60,7 @@ def _bars(rows: tuple[Row, ...], place: int) -> Figure:
         ],
         "marker": {"line": {"width": [1 if segment.gap else 0 for _, _, segment in found]}},
         "hovertemplate": (
-            f"<b>%{{customdata[0]}}</b><br>{title} %{{customdata[1]}} GiB"
+            f"%{{customdata[0]}}<br>{title} %{{customdata[1]}} GiB"
             "<br>Peak %{customdata[2]} GiB<extra></extra>"
         ),
     }

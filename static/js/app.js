@@ -74,10 +74,10 @@
   /* --- Small things -------------------------------------------------------------------------- */
 
   on("submit", ({ target }) => {
-    // The saved job is the one in the address bar.
-    const query = target.elements.namedItem("query");
-    if (query && query.matches("[data-query]") && location.pathname === "/" && location.search)
-      query.value = location.search.slice(1);
+    // What is saved is what the fields say, even where its answer is still under way.
+    const query = $("[data-query]", target);
+    const job = $("#job");
+    if (query && job) query.value = new URLSearchParams(new FormData(job)).toString();
     if (target.matches(".theme")) $("[name='next']", target).value = location.pathname + location.search;
   });
 

@@ -106,6 +106,12 @@
     const { data, layout } = coloured(fitted(figure, chart, plot), panel);
     await Plotly.react(plot, data, layout, { ...figure.config, responsive: false });
     chart.classList.add("drawn");
+    // A bar is its strategy's link. Drawing again keeps the element: one listener is enough.
+    plot.removeAllListeners("plotly_click");
+    plot.on("plotly_click", ({ points: [{ curveNumber, pointNumber }] }) => {
+      const place = Math.round(figure.data[curveNumber].y[pointNumber]);
+      chart.querySelectorAll(".row")[place]?.querySelector(".row-name[href]")?.click();
+    });
   }
 
   let width = 0;

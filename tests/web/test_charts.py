@@ -65,5 +65,10 @@ def test_names_are_escaped_for_plotlys_markup() -> None:
     assert data[0]["customdata"][0][0] == "&lt;b onmouseover=x&gt;&amp;"
 
 
+def test_hovering_needs_no_inline_style() -> None:
+    for trace in example()["data"]:  # type: ignore[attr-defined]
+        assert "<b" not in trace.get("hovertemplate", "").replace("<br>", "")
+
+
 def test_nothing_is_sent_to_anybodys_cloud() -> None:
     assert example()["config"]["showSendToCloud"] is False  # type: ignore[index]
