@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.schemas.estimates import Component, Evidence, StrategyEstimate, Verdict
@@ -92,6 +92,7 @@ class PhaseRow:
     headroom: str
     tone: str
     host: str
+    nvme: str
     max_batch: str
     verdict: Verdict
     word: str
@@ -100,21 +101,25 @@ class PhaseRow:
 
 @dataclass(frozen=True)
 class Answer:
-    """Everything under the headline, ready to print."""
+    """Everything under the headline, ready to print.
+
+    `chart` and `figure` are None where no strategy has a figure to draw; `reasons` says why, once.
+    """
 
     verdict: Verdict
     title: str
     detail: str
     fixes: tuple[FixRow, ...]
-    chart: Chart
+    chart: Chart | None
     legend: tuple[tuple[str, str], ...]
-    figure: Figure
+    figure: Figure | None
     evidence_chip: str
     measured: bool
     why: Why | None
     phases: tuple[PhaseRow, ...]
     selected: str | None
     short: str
+    reasons: tuple[str, ...] = ()
 
 
 def answer_of(
@@ -126,20 +131,23 @@ def answer_of(
     fsdp1 = view.fsdp1 or (selected is not None and not is_common(selected))
     chart = chart_of(result.estimate, full_scale=view.full_scale, fsdp1=fsdp1)
     shown = {row.strategy for row in chart.rows}
+    drawn = any(row.total_bytes is not None for row in chart.rows)
+    reasons = () if drawn else tuple(dict.fromkeys(row.reason for row in chart.rows))
     return Answer(
         verdict=result.headline.verdict,
         title=result.headline.title,
         detail=result.headline.detail,
         fixes=tuple(_fix(fix, apply(fix.patch)) for fix in result.fixes[:MAX_FIXES]),
-        chart=chart,
+        chart=chart if drawn else None,
         legend=GROUPS,
-        figure=figure_of(chart),
+        figure=figure_of(chart) if drawn else None,
         evidence_chip=_chip(result.estimate.evidence),
         measured=result.estimate.evidence.measured_runs > 0,
         why=None if selected is None else _why(selected),
-        phases=tuple(_phases(e) for e in ordered if e.strategy in shown),
+        phases=tuple(_phases(e, reasons) for e in ordered if e.strategy in shown),
         selected=None if selected is None else selected.strategy,
         short=_short(result, selected),
+        reasons=tuple(text for text in reasons if text not in result.headline.detail),
     )
 
 
@@ -160,7 +168,7 @@ def _fix(fix: Fix, href: str | None) -> FixRow:
     over = fix.headroom_bytes < 0
     return FixRow(
         change=fix.change,
-        detail=fix.detail,
+        detail=" ".join(part for part in (f"{fix.strategy_title}.", fix.detail) if part),
         verdict=fix.verdict,
         word="Does not fit" if fix.verdict == "does_not_fit" else VERDICT_WORDS[fix.verdict],
         headroom=gib(abs(fix.headroom_bytes)),
@@ -194,7 +202,7 @@ def _why(estimate: StrategyEstimate) -> Why:
         title=estimate.title,
         total="" if peak is None else gib(peak.allocated_bytes),
         phase="" if peak is None else _PHASE_WORDS[peak.phase],
-        parts=tuple(_part(part) for part in parts),
+        parts=tuple(_part(part, count) for part, count in _merged(parts)),
         band=band,
         notes=tuple(estimate.notes),
         chip=_chip(estimate.evidence),
@@ -203,13 +211,25 @@ def _why(estimate: StrategyEstimate) -> Why:
     )
 
 
-def _part(part: Component) -> PartRow:
+def _merged(parts: list[Component]) -> list[tuple[Component, int]]:
+    """Parts that are alike as one, with how many there are; its bytes are those of all."""
+    alike: dict[tuple[str, ...], list[Component]] = {}
+    for part in parts:
+        key = (part.group, part.name, part.formula, part.values, part.source, part.kind)
+        alike.setdefault(key, []).append(part)
+    return [
+        (replace(same[0], bytes=sum(part.bytes for part in same)), len(same))
+        for same in alike.values()
+    ]
+
+
+def _part(part: Component, count: int) -> PartRow:
     return PartRow(
         name=_capitalised(part.name),
         group=part.group,
         amount=gib(part.bytes),
         formula=part.formula,
-        values=part.values,
+        values=part.values if count == 1 else f"{count} × ({part.values})",
         source=part.source,
         source_url=part.source_url if part.source_url.startswith("https://") else "",
         kind="" if part.kind == "derived" else part.kind,
@@ -222,7 +242,8 @@ def _capitalised(name: str) -> str:
     return name[:1].upper() + name[1:] if first == first.lower() else name
 
 
-def _phases(estimate: StrategyEstimate) -> PhaseRow:
+def _phases(estimate: StrategyEstimate, told: tuple[str, ...]) -> PhaseRow:
+    """A row of the table. A reason that all rows share is `told` above it and not repeated."""
     peak = estimate.peak
     cells = tuple(
         (
@@ -242,7 +263,8 @@ def _phases(estimate: StrategyEstimate) -> PhaseRow:
         max_batch=_or_nothing(estimate.max_micro_batch_size or None, integer),
         verdict=estimate.verdict,
         word=VERDICT_WORDS[estimate.verdict],
-        reason=_reason(estimate),
+        nvme="" if not estimate.nvme_bytes else whole_gib(estimate.nvme_bytes),
+        reason="" if len(told) == 1 else _reason(estimate),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.units import GIB
+from app.domain.units import GIB, ceil_div
 
 MINUS = "−"
 NOTHING = "–"
@@ -22,8 +22,8 @@ def signed_gib(count: int) -> str:
 
 
 def whole_gib(count: int) -> str:
-    """Bytes as whole GiB, for host memory and disks."""
-    return f"{count / GIB:,.0f}"
+    """Bytes as whole GiB that hold them: what host memory or a disk has to offer at least."""
+    return f"{ceil_div(count, GIB):,}"
 
 
 def integer(count: int) -> str:
@@ -40,8 +40,9 @@ def parameters(count: int) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction as a percentage with one decimal: 0.0123 is "1.2 %"."""
-    return f"{fraction * 100:.1f} %"
+    """A fraction as a percentage with one decimal: 0.0123 is "1.2 %", 0.0001 "under 0.1 %"."""
+    text = f"{fraction * 100:.1f} %"
+    return "under 0.1 %" if text == "0.0 %" else text
 
 
 def dollars(low_cents: int | None, high_cents: int | None) -> str:

@@ -94,6 +94,42 @@ def test_the_arithmetic_names_every_component_with_its_source() -> None:
     assert why.phase == "backward pass"
 
 
+def test_parts_that_are_alike_are_one_row_and_others_stay_apart() -> None:
+    plan = result(estimate("zero3", weights=30))
+    norms = [component("activations", 1.5, name="norm inputs", values=v) for v in "aba"]
+    plan.estimate.estimates[0].components += norms
+    why = answer_of(plan, View(), nowhere).why
+    assert why is not None
+    assert [(part.amount, part.values) for part in why.parts[1:]] == [
+        ("3.0", "2 × (a)"),
+        ("1.5", "b"),
+    ]
+
+
+def test_a_fix_names_its_strategy_and_its_catch() -> None:
+    plan = result(estimate("zero3", weights=30), fixes=[fix()])
+    assert answer_of(plan, View(), nowhere).fixes[0].detail == "FSDP2, full shard. Trains less."
+
+
+def test_nvme_is_told_where_it_is_used() -> None:
+    spilled = estimate("zero_infinity", weights=4)
+    spilled.nvme_bytes = 700 * GIB
+    rows = answer_of(result(estimate("zero3", weights=4), spilled), View(), nowhere).phases
+    assert {row.strategy: row.nvme for row in rows} == {"zero3": "", "zero_infinity": "700"}
+
+
+def test_a_job_that_nothing_can_train_says_why_once_and_draws_no_chart() -> None:
+    reason = "DeepSpeed has no such optimizer."
+    plan = result(unsupported("zero2", reason), unsupported("zero3", reason))
+    answer = answer_of(plan, View(), nowhere)
+    assert answer.chart is None
+    assert answer.figure is None
+    assert answer.reasons == (reason,)
+    assert [row.reason for row in answer.phases] == ["", ""]
+    plan.headline.detail = f"Sorry. {reason}"
+    assert answer_of(plan, View(), nowhere).reasons == ()
+
+
 def test_the_phase_that_sets_the_peak_is_marked() -> None:
     (row,) = answer_of(result(estimate("zero3", weights=40)), View(), nowhere).phases
     assert [peak for _, peak in row.cells] == [False, False, True, False, False]

@@ -50,3 +50,13 @@ def test_a_price_is_a_range_one_figure_or_said_to_be_missing() -> None:
 
 def test_a_fraction_is_a_percentage_with_a_space_before_its_sign() -> None:
     assert numbers.percent(0.0123) == "1.2 %"
+
+
+def test_a_measured_error_is_never_said_to_be_nothing() -> None:
+    assert numbers.percent(0.0004) == "under 0.1 %"
+    assert numbers.percent(0.0006) == "0.1 %"
+
+
+def test_what_a_node_needs_is_rounded_up_like_the_sentence_that_says_so() -> None:
+    assert numbers.whole_gib(1821 * GIB) == "1,821"
+    assert numbers.whole_gib(1821 * GIB + 1) == "1,822"
