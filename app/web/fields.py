@@ -26,6 +26,13 @@ class Field:
         keep = first[1:] != first[1:].lower()
         return self.label if keep else self.label[:1].lower() + self.label[1:]
 
+    def with_value(self, value: str) -> str:
+        """A value as a sentence names it: "2,048 tokens", "nodes 2", "host memory 512 GiB"."""
+        if self.unit == "tokens":
+            return f"{value} {self.unit}"
+        word = dict(self.choices).get(value, value)
+        return " ".join(part for part in (self.spoken, word, self.unit) if part)
+
 
 _ALL = (
     Field("model", "Model", "text"),

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from app.domain.errors import InvalidInput
 from app.http.dependencies import ServicesDep
+from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import PlanResult
 from app.services.container import Services
 from app.web import forms
@@ -20,6 +22,7 @@ from app.web.fields import FIELDS
 from app.web.forms import Submission, View
 from app.web.options import options_of
 from app.web.rendering import is_fragment_request, render, target_of
+from app.web.saved import saved_hardware, saved_model
 from app.web.scenario import scenario_of
 
 router = APIRouter(include_in_schema=False)
@@ -41,12 +44,40 @@ class Evaluation:
 
 def evaluate(services: Services, pairs: list[tuple[str, str]]) -> Evaluation:
     """Plan what a query asks for. Bad fields end up in `submission.errors`, nothing is raised."""
-    submission, result = _plan(services, forms.read(pairs))
-    if result is not None:
-        return Evaluation(submission, submission, result)
-    bad = tuple(name for name in submission.errors if name)
-    shown, instead = _plan(services, forms.read(pairs, leave_out=bad))
-    return Evaluation(submission, shown, instead, bad)
+    submission, result = _plan(services, _read(services, pairs))
+    shown, errors = submission, submission.errors
+    bad: tuple[str, ...] = ()
+    # The domain speaks only once every text is readable: each round can find further bad fields.
+    while result is None and (more := tuple(n for n in shown.errors if n and n not in bad)):
+        bad += more
+        shown, result = _plan(services, _read(services, pairs, bad))
+        errors = {**shown.errors, **errors}
+    return Evaluation(replace(submission, errors=errors), shown, result, bad)
+
+
+def _read(
+    services: Services, pairs: list[tuple[str, str]], leave_out: tuple[str, ...] = ()
+) -> Submission:
+    """Read a query; a sequence length that it leaves out is at most what the model takes."""
+    submission = forms.read(pairs, leave_out)
+    name = "sequence_length"
+    if submission.request is None or (name in dict(pairs) and name not in leave_out):
+        return submission
+    limit = _longest(services, submission.request)
+    if limit is None or limit >= submission.request.training.sequence_length:
+        return submission
+    return forms.read([*pairs, (name, str(limit))], set(leave_out) - {name})
+
+
+def _longest(services: Services, request: EstimateRequest) -> int | None:
+    """The longest sequence of a job's model in tokens; None where it has no end or is unknown."""
+    choice = request.model
+    try:
+        if choice.profile is not None:
+            return services.profiles.model_spec(choice.profile).max_position
+        return services.catalog.model(choice.id or "").spec.max_position
+    except InvalidInput:
+        return None
 
 
 def _plan(services: Services, submission: Submission) -> tuple[Submission, PlanResult | None]:
@@ -78,12 +109,18 @@ def planner(
         return page(request, services, evaluation)
     submission = evaluation.submission
     context = context_of(services, evaluation)
+    whole = target_of(request) == "planner"
     if submission.errors:
-        # The reader's last valid answer stays where it is; only the messages change.
-        asked = f"/?{request.url.query}"
-        headers = {"HX-Reswap": "none", "HX-Replace-Url": asked}
+        # The reader's last valid answer and its address stay; only the messages change.
+        if not whole:
+            context["kept"] = _last_valid(request, services, submission)
         return render(
-            request, "planner/page.html", context, blocks=["messages"], status=422, headers=headers
+            request,
+            "planner/page.html",
+            context,
+            blocks=["planner", "status"] if whole else ["messages"],
+            status=422,
+            headers={} if whole else {"HX-Reswap": "none"},
         )
     here = address(submission)
     same = request.headers.get("HX-Current-URL", "").endswith(here)
@@ -92,7 +129,9 @@ def planner(
         "HX-Replace-Url" if keeps else "HX-Push-Url": here,
         "HX-Trigger": json.dumps({"shardplan:values": {"values": _numbers(submission.values)}}),
     }
-    whole = target_of(request) == "planner"
+    if _replaces_fields(submission, request.query_params):
+        headers["HX-Retarget"] = "#planner"
+        whole = True
     blocks = ["planner", "status"] if whole else ["answer", "updates", "status"]
     return render(request, "planner/page.html", context, blocks=blocks, headers=headers)
 
@@ -104,6 +143,24 @@ def page(request: Request, services: Services, evaluation: Evaluation) -> Respon
     return render(request, "planner/page.html", context, status=status)
 
 
+def _replaces_fields(submission: Submission, given: Mapping[str, str]) -> bool:
+    """Whether a profile was chosen while the fields that it stands for were on screen."""
+    return any(
+        submission.values[f"{group}_profile"] and field in given
+        for group, field in (("model", "model"), ("hardware", "gpu"))
+    )
+
+
+def _last_valid(request: Request, services: Services, submission: Submission) -> str:
+    """What the bad fields said in the answer that stays, which is that of the page's address."""
+    query = urlsplit(request.headers.get("HX-Current-URL", "")).query
+    before = _read(services, parse_qsl(query, keep_blank_values=True))
+    if before.errors:
+        return ""
+    names = [name for name in submission.errors if name and before.values[name]]
+    return ", ".join(FIELDS[name].with_value(before.values[name]) for name in names)
+
+
 def _numbers(values: Mapping[str, str]) -> dict[str, str]:
     """What number fields should read, so that "2k" becomes "2,048" once it is left."""
     return {name: text for name, text in values.items() if FIELDS[name].control == "number"}
@@ -112,13 +169,22 @@ def _numbers(values: Mapping[str, str]) -> dict[str, str]:
 def context_of(services: Services, evaluation: Evaluation) -> dict[str, Any]:
     """The one context of the planner's template."""
     submission, shown, view = evaluation.submission, evaluation.shown, evaluation.shown.view
+    saved = saved_hardware(services, submission, shown)
     context: dict[str, Any] = {
         "fields": FIELDS,
         "values": submission.values,
         "errors": submission.errors,
-        "replaced": [f"{FIELDS[name].spoken} {shown.values[name]}" for name in evaluation.replaced],
+        "replaced": [
+            f"{FIELDS[name].spoken} {shown.values[name]}"
+            for name in evaluation.replaced
+            if shown.values[name]
+        ],
         "options": options_of(services),
-        "advanced_names": forms.ADVANCED,
+        "saved_model": saved_model(services, submission, shown),
+        "saved_hardware": saved,
+        "advanced_names": [
+            name for name in forms.ADVANCED if saved is None or name != "usable_memory_bytes"
+        ],
         "advanced_changes": submission.advanced_changes,
         "view": view,
         "query": address(submission).removeprefix("/?"),

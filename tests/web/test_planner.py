@@ -7,6 +7,9 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
+from app.domain.errors import FieldError, InvalidInput
+from app.services.planning import Planner
+
 HTMX = {"HX-Request": "true", "HX-Target": "section#answer"}
 
 
@@ -86,7 +89,7 @@ def test_a_choice_is_a_step_in_history_and_typing_is_not(client: TestClient) -> 
     address = choice.headers["HX-Push-Url"]
     assert typing.headers["HX-Replace-Url"] == address
     again = client.get(
-        "/?method=lora", headers={**HTMX, "HX-Current-URL": f"http://testserver{address}"}
+        "/?method=lora", headers={**HTMX, "HX-Current-URL": f"http://127.0.0.1{address}"}
     )
     assert again.headers["HX-Replace-Url"] == address
 
@@ -122,10 +125,109 @@ def test_htmx_keeps_the_last_valid_answer(client: TestClient) -> None:
     response = client.get("/?sequence_length=200000", headers=HTMX)
     assert response.status_code == 422
     assert response.headers["HX-Reswap"] == "none"
-    assert response.headers["HX-Replace-Url"] == "/?sequence_length=200000"
+    assert not {"HX-Replace-Url", "HX-Push-Url"} & set(response.headers)
     assert "131,072" in message(response.text, "sequence_length")
     assert 'id="headline"' not in response.text
     assert "last valid answer" in response.text
+
+
+def test_the_notice_names_the_value_whose_answer_stays(client: TestClient) -> None:
+    here = {**HTMX, "HX-Current-URL": "http://127.0.0.1/?sequence_length=4096&nodes=2"}
+    response = client.get("/?sequence_length=200000&nodes=0", headers=here)
+    assert "Showing the last valid answer (4,096 tokens, nodes 2)" in response.text
+    response = client.get("/?sequence_length=200000&nodes=2", headers=here)
+    assert "Showing the last valid answer (4,096 tokens)" in response.text
+
+
+def test_errors_that_only_the_domain_sees_are_told_beside_unreadable_ones(
+    client: TestClient,
+) -> None:
+    text = client.get("/?nodes=none&sequence_length=200000").text
+    assert message(text, "nodes")
+    assert "131,072" in message(text, "sequence_length")
+    assert headline(text)
+
+
+def test_a_sequence_length_left_out_is_at_most_what_the_model_takes(client: TestClient) -> None:
+    response = client.get("/?model=openai-community/gpt2")
+    assert response.status_code == 200
+    assert 'name="sequence_length" value="1,024"' in response.text
+    assert "1,024 tokens" in response.text
+    assert client.get("/?model=openai-community/gpt2&sequence_length=2048").status_code == 422
+
+
+def test_a_page_without_an_answer_says_why_leads_to_the_field_and_saves_nothing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InvalidInput(FieldError("/training/precision", "Nothing here takes bf16."))
+
+    monkeypatch.setattr(Planner, "plan", refuse)
+    response = client.get("/")
+    assert response.status_code == 422
+    assert '<a href="#f-precision">Precision</a>: Nothing here takes bf16.' in response.text
+    assert 'id="f-precision"' in response.text
+    assert 'action="/plans"' not in response.text
+    assert 'form="share"' not in response.text
+
+
+def profile(client: TestClient, kind: str, **body: object) -> str:
+    response = client.post(f"/api/v1/{kind}-profiles", json=body)
+    assert response.status_code == 201
+    return str(response.json()["id"])
+
+
+def test_a_saved_system_shows_its_own_facts_instead_of_fields(client: TestClient) -> None:
+    box = profile(client, "hardware", name="Lab <box>", gpu="h100-80-sxm", gpus_per_node=2, nodes=3)
+    text = client.get(f"/?hardware_profile={box}&method=lora").text
+    line = re.search(r'id="saved-hardware">(.*?)</div>', text, re.DOTALL)
+    assert line
+    assert "<strong>Lab &lt;box&gt;</strong> (3 nodes of 2 × H100" in line[1]
+    for name in ("gpu", "gpus_per_node", "nodes", "host_memory_gib", "usable_memory_bytes"):
+        assert f'name="{name}"' not in text
+    assert f'<input type="hidden" name="hardware_profile" value="{box}">' in text
+    capacity = client.get("/?gpu=h100-80-sxm").text
+    hint = r'id="hint-gpu">([^<]+)<'
+    assert re.findall(hint, text) == re.findall(hint, capacity)
+    change = re.search(r'id="f-hardware_profile" href="([^"]+)"', text)
+    assert change
+    fields = client.get(html.unescape(change[1])).text
+    assert re.search('name="gpus_per_node" value="2"', fields)
+    assert re.search('name="nodes" value="3"', fields)
+    assert re.search('<option value="h100-80-sxm" selected', fields)
+    assert re.search('name="method" value="lora" checked', fields)
+
+
+def test_a_saved_model_shows_its_name_instead_of_the_field(client: TestClient) -> None:
+    ours = profile(client, "model", name="Our own", base="meta-llama/Llama-3.2-1B")
+    text = client.get(f"/?model_profile={ours}").text
+    assert "<strong>Our own</strong> (meta-llama/Llama-3.2-1B)" in text
+    assert 'name="model"' not in text
+    change = re.search(r'id="f-model_profile" href="([^"]+)"', text)
+    assert change
+    assert "model=meta-llama/Llama-3.2-1B" in html.unescape(change[1])
+
+
+def test_choosing_a_profile_replaces_the_fields_that_it_stands_for(client: TestClient) -> None:
+    box = profile(client, "hardware", name="Lab box", gpu="h100-80-sxm")
+    response = client.get(f"/?gpu=l40s-48&hardware_profile={box}", headers=HTMX)
+    assert response.headers["HX-Retarget"] == "#planner"
+    assert '<form id="job"' in response.text
+    assert "gpu=l40s" not in response.headers["HX-Push-Url"]
+    after = client.get(f"/?hardware_profile={box}&nodes=2", headers=HTMX)
+    assert "HX-Retarget" not in after.headers
+    assert 'id="saved-hardware" hx-swap-oob="innerHTML"' in after.text
+
+
+@pytest.mark.parametrize("kind", ["model", "hardware"])
+def test_a_deleted_profile_is_said_to_be_gone_and_the_example_cannot_be_saved(
+    client: TestClient, kind: str
+) -> None:
+    word = {"model": "saved model", "hardware": "saved system"}[kind]
+    text = client.get(f"/?{kind}_profile={kind[0]}w_0000000000000000").text
+    assert f"This {word} was deleted; the example is shown." in text
+    assert headline(text)
+    assert 'action="/plans"' not in text
 
 
 @pytest.mark.parametrize(

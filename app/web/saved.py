@@ -1,0 +1,72 @@
+"""A saved model or system in the planner: one line that stands for the fields it replaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import InvalidInput
+from app.domain.units import GIB
+from app.services.container import Services
+from app.web import forms
+from app.web.forms import EXAMPLE, Submission
+from app.web.numbers import integer
+from app.web.scenario import hardware_name
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A chosen profile. `change` is the address of the same job with fields in its place."""
+
+    id: str
+    name: str
+    facts: str
+    change: str
+
+
+def saved_model(services: Services, submission: Submission, shown: Submission) -> Saved | None:
+    """The saved model that a form plans with, None where it has a model field."""
+    profile = _chosen(submission, "model_profile")
+    name = services.profiles.model_name(profile) if profile else None
+    if name is None:
+        return None
+    base = services.model_profiles.get(profile).base
+    fields = {"model": {"profile": None, "id": base or EXAMPLE.model.id}}
+    return Saved(profile, name, base or "from a config.json", _without(submission, shown, fields))
+
+
+def saved_hardware(services: Services, submission: Submission, shown: Submission) -> Saved | None:
+    """The saved system that a form plans with, None where it has hardware fields."""
+    profile = _chosen(submission, "hardware_profile")
+    name = services.profiles.hardware_name(profile) if profile else None
+    if name is None:
+        return None
+    try:
+        machine = services.profiles.hardware(profile)
+    except InvalidInput:  # the catalogue no longer has its GPU
+        return None
+    host, nvme = machine.host_memory_bytes // GIB, machine.nvme_bytes // GIB
+    fields = {
+        "profile": None,
+        "gpu": machine.gpu.id,
+        "gpus_per_node": machine.gpus_per_node,
+        "nodes": machine.nodes,
+        "host_memory_gib": host,
+        "nvme_gib": nvme,
+        "usable_memory_bytes": machine.usable_memory_bytes,
+    }
+    facts = f"{hardware_name(machine)}, {integer(host)} GiB host, {integer(nvme)} GiB NVMe"
+    return Saved(profile, name, facts, _without(submission, shown, {"hardware": fields}))
+
+
+def _chosen(submission: Submission, name: str) -> str:
+    return "" if name in submission.errors else submission.values[name]
+
+
+def _without(submission: Submission, shown: Submission, fields: dict[str, Any]) -> str:
+    """The planner's address with fields instead of a profile."""
+    job = submission if submission.request is not None else shown
+    if job.request is None:
+        return "/"
+    request, preferences = forms.patched(job.request, job.preferences, fields)
+    return "/?" + forms.query(request, preferences, job.view)
