@@ -146,3 +146,12 @@ def test_a_version_that_none_can_have_needs_a_correction(
 ) -> None:
     path = f"/{kind}0123456789abcdef/delete"
     assert client.post(path, data={"version": version}).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/models", "/gpus"])
+def test_saved_profiles_are_one_link_from_the_top(client: TestClient, path: str) -> None:
+    text = client.get(path).text
+    head = text[: text.index("<table")]
+    for target in ("saved", "add"):
+        assert f'href="#{target}"' in head
+        assert f'id="{target}"' in text
