@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from app.domain.training import (
     Allocator,
@@ -21,6 +21,7 @@ from app.domain.training import (
     PrecisionId,
     ReduceDtype,
 )
+from app.schemas.numbers import INTEGRAL, Bytes, Flag, Whole
 
 # Bounds far beyond any real job: they keep arithmetic and answers small.
 MAX_SEQUENCE = 16_777_216
@@ -47,16 +48,16 @@ class HardwareChoice(Request):
     """A GPU of the catalogue × count × nodes, or a saved profile."""
 
     gpu: str | None = Field(None, max_length=64, examples=["rtxpro6000-ws"])
-    gpus_per_node: int = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
-    nodes: int = Field(1, ge=1, le=MAX_NODES)
-    host_memory_gib: int = Field(512, ge=0, le=1_048_576)
-    nvme_gib: int = Field(4_000, ge=0, le=134_217_728)
-    usable_memory_bytes: int | None = Field(None, ge=1, le=2**50)
+    gpus_per_node: Whole = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
+    nodes: Whole = Field(1, ge=1, le=MAX_NODES)
+    host_memory_gib: Whole = Field(512, ge=0, le=1_048_576)
+    nvme_gib: Whole = Field(4_000, ge=0, le=134_217_728)
+    usable_memory_bytes: Bytes | None = None
     profile: str | None = Field(None, max_length=64)
 
 
 class LoraChoice(Request):
-    rank: int = Field(16, ge=1, le=65_536)
+    rank: Whole = Field(16, ge=1, le=65_536)
     target_modules: str | list[str] = Field("all-linear", max_length=256)
 
 
@@ -67,25 +68,16 @@ class TrainingChoice(Request):
     precision: PrecisionId = "bf16_mixed"
     optimizer: OptimizerId = "adamw"
     optimizer_kernel: OptimizerKernel = "fused"
-    sequence_length: int = Field(2048, ge=1, le=MAX_SEQUENCE)
-    micro_batch_size: int = Field(1, ge=1, le=MAX_MICRO_BATCH)
-    gradient_accumulation_steps: int = Field(1, ge=1, le=1_000_000)
-    activation_checkpointing: bool = True
+    sequence_length: Whole = Field(2048, ge=1, le=MAX_SEQUENCE)
+    micro_batch_size: Whole = Field(1, ge=1, le=MAX_MICRO_BATCH)
+    gradient_accumulation_steps: Whole = Field(1, ge=1, le=1_000_000)
+    activation_checkpointing: Flag = True
     attention: AttentionKernel = "sdpa"
-    fused_loss: bool = False
+    fused_loss: Flag = False
     lora: LoraChoice = LoraChoice()
 
 
-Elements = Annotated[int, Field(ge=0, le=2**50)]
-Auto = Literal["auto"]
-
-
-def _integral(value: object) -> object:
-    """DeepSpeed's own configs write 5e8: a float that is a whole number is that number."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-BucketSize = Annotated[Elements | Auto, BeforeValidator(_integral)]
+BucketSize = Annotated[int, Field(strict=True, ge=0, le=2**50), INTEGRAL] | Literal["auto"]
 
 
 class DeepSpeedChoice(BaseModel):
@@ -95,8 +87,8 @@ class DeepSpeedChoice(BaseModel):
 
     reduce_bucket_size: BucketSize = 500_000_000
     allgather_bucket_size: BucketSize = 500_000_000
-    overlap_comm: bool | None = None
-    contiguous_gradients: bool = True
+    overlap_comm: Flag | None = None
+    contiguous_gradients: Flag = True
     sub_group_size: BucketSize = 1_000_000_000
     stage3_max_live_parameters: BucketSize = 1_000_000_000
     stage3_max_reuse_distance: BucketSize = 1_000_000_000

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from app.schemas.estimates import EstimateResponse, Request, Verdict
+from app.schemas.numbers import Flag
 
 
 class Preferences(Request):
@@ -15,8 +16,8 @@ class Preferences(Request):
 
     trainer: Literal["hf_trainer", "pytorch", "megatron"] = "hf_trainer"
     offload: Literal["none", "cpu", "nvme"] = "none"
-    team_knows_deepspeed: bool = False
-    debugging_matters: bool = False
+    team_knows_deepspeed: Flag = False
+    debugging_matters: Flag = False
 
 
 @dataclass(slots=True)

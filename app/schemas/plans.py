@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.domain.hardware import Gpu
 from app.schemas.estimates import EstimateRequest, Request, Verdict
 from app.schemas.names import Name
+from app.schemas.numbers import INTEGRAL
 from app.schemas.planning import PlanResult, Preferences
 
 _REQUEST_EXAMPLE: dict[str, JsonValue] = {
@@ -107,8 +108,8 @@ class NewShare(Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"expires_in_days": 90}]})
 
-    expires_in_days: int | None = Field(
-        90, ge=1, le=3_650, description="Null for a link that ends only when it is revoked."
+    expires_in_days: Annotated[int, Field(strict=True, ge=1, le=3_650), INTEGRAL] | None = Field(
+        90, description="Null for a link that ends only when it is revoked."
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, model_v
 from app.domain.hardware import Gpu
 from app.schemas.estimates import MAX_GPUS_PER_NODE, MAX_NODES, Request
 from app.schemas.names import Name
+from app.schemas.numbers import INTEGRAL, NOT_TEXT, Bytes, Flag, Number, Whole
 
 
 class NewProfile(Request):
@@ -82,6 +83,7 @@ class ModelProfile:
 Dollars = Annotated[
     Decimal,
     Field(ge=0, le=1_000_000_000_000, decimal_places=2, examples=[38000, 8499.99]),
+    NOT_TEXT,
     PlainSerializer(float, return_type=float, when_used="json"),
 ]
 
@@ -95,32 +97,25 @@ def _capability(value: str) -> str:
 class GpuFacts(Request):
     """Facts of the catalogue's GPU that can be replaced by naming them; unnamed ones stay."""
 
-    memory_gb: int | None = Field(
+    memory_gb: Annotated[int, Field(strict=True, ge=1, le=65_536), INTEGRAL] | None = Field(
         None,
-        ge=1,
-        le=65_536,
         description="Memory as sold, in GiB; what driver and PyTorch report follows in proportion.",
     )
-    driver_bytes: int | None = Field(
-        None, ge=1, le=2**50, description="What nvidia-smi calls total."
-    )
-    torch_bytes: int | None = Field(
-        None, ge=1, le=2**50, description="What PyTorch's mem_get_info calls total."
-    )
-    usable_memory_bytes: int | None = Field(
-        None,
-        ge=1,
-        le=2**50,
-        description="What the caching allocator may hold; nothing more is deducted from it.",
+    driver_bytes: Bytes | None = Field(None, description="What nvidia-smi calls total.")
+    torch_bytes: Bytes | None = Field(None, description="What PyTorch's mem_get_info calls total.")
+    usable_memory_bytes: Bytes | None = Field(
+        None, description="What the caching allocator may hold; nothing more is deducted from it."
     )
     compute_capability: Annotated[str, AfterValidator(_capability)] | None = None
-    bf16_native: bool | None = None
+    bf16_native: Flag | None = None
     interconnect: str | None = Field(None, max_length=200)
     pcie: str | None = Field(None, max_length=200)
-    pcie_gb_s: float | None = Field(None, gt=0, le=100_000)
-    memory_bandwidth_gb_s: int | None = Field(None, ge=1, le=1_000_000)
-    bf16_tflops: float | None = Field(None, gt=0, le=1_000_000)
-    power_w: int | None = Field(None, ge=1, le=100_000)
+    pcie_gb_s: Annotated[Number, Field(gt=0, le=100_000)] | None = None
+    memory_bandwidth_gb_s: (
+        Annotated[int, Field(strict=True, ge=1, le=1_000_000), INTEGRAL] | None
+    ) = None
+    bf16_tflops: Annotated[Number, Field(gt=0, le=1_000_000)] | None = None
+    power_w: Annotated[int, Field(strict=True, ge=1, le=100_000), INTEGRAL] | None = None
 
 
 class NewHardwareProfile(NewProfile, GpuFacts):
@@ -144,10 +139,10 @@ class NewHardwareProfile(NewProfile, GpuFacts):
     )
 
     gpu: str = Field(max_length=64, description="The id of a catalogue GPU.")
-    gpus_per_node: int = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
-    nodes: int = Field(1, ge=1, le=MAX_NODES)
-    host_memory_gib: int = Field(512, ge=0, le=1_048_576, description="Per node.")
-    nvme_gib: int = Field(4_000, ge=0, le=134_217_728, description="Per node.")
+    gpus_per_node: Whole = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
+    nodes: Whole = Field(1, ge=1, le=MAX_NODES)
+    host_memory_gib: Whole = Field(512, ge=0, le=1_048_576, description="Per node.")
+    nvme_gib: Whole = Field(4_000, ge=0, le=134_217_728, description="Per node.")
     price_usd: Dollars | None = Field(None, description="What the whole system costs.")
 
 

@@ -72,6 +72,12 @@ def test_a_place_in_a_list_is_its_index() -> None:
         ({"training": {"micro_batch_size": 10**30}}, "Use a number that is at most 65,536."),
         ({"hardware": {"nodes": None}}, "Use a whole number."),
         ({"hardware": []}, "Use an object."),
+        ({"hardware": {"gpus_per_node": "4"}}, "Use a whole number."),
+        ({"hardware": {"gpus_per_node": True}}, "Use a whole number."),
+        ({"hardware": {"usable_memory_bytes": "1"}}, "Use a whole number."),
+        ({"training": {"fused_loss": 1}}, "Use true or false."),
+        ({"training": {"fused_loss": "true"}}, "Use true or false."),
+        ({"options": {"deepspeed": {"sub_group_size": "5"}}}, "Use a whole number or use 'auto'."),
         ({"strategies": []}, "Give at least 1."),
         ({"strategies": "zero3"}, "Use a list."),
         ({"model": {"id": "x" * 300}}, "Use at most 200 characters."),
@@ -87,12 +93,36 @@ def test_each_kind_of_error_has_its_sentence(changes: dict[str, Any], sentence: 
         (1.234, "Use at most 2 decimals."),
         (-1, "Use a number that is at least 0."),
         ("dear", "Use a number."),
+        ("38000", "Use a number."),
+        (True, "Use a number."),
         (1e13, "Use a number that is at most 1,000,000,000,000."),
     ],
 )
 def test_a_price_is_dollars_and_cents(price: object, sentence: str) -> None:
     body = new_hardware_profile(price_usd=price)
     assert errors_of(NewHardwareProfile, body) == {"/price_usd": sentence}
+
+
+def test_a_whole_number_may_be_written_as_a_float() -> None:
+    body = estimate_request(
+        hardware={"usable_memory_bytes": 4e10},
+        training={"sequence_length": 2048.0},
+        options={"deepspeed": {"reduce_bucket_size": 5e8}},
+    )
+    read = EstimateRequest.model_validate(body)
+
+    assert repr(read.training.sequence_length) == "2048"
+    assert repr(read.hardware.usable_memory_bytes) == "40000000000"
+    assert repr(read.options.deepspeed.reduce_bucket_size) == "500000000"
+
+
+def test_numbers_of_a_machine_are_not_text() -> None:
+    body = new_hardware_profile(pcie_gb_s="12.5", power_w="600", bf16_native="yes")
+    assert errors_of(NewHardwareProfile, body) == {
+        "/pcie_gb_s": "Use a number.",
+        "/power_w": "Use a whole number.",
+        "/bf16_native": "Use true or false.",
+    }
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x00", "\u202eabc", "a\u2028b"])
