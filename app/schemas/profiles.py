@@ -101,7 +101,9 @@ class GpuFacts(Request):
         None,
         description="Memory as sold, in GiB; what driver and PyTorch report follows in proportion.",
     )
-    driver_bytes: Bytes | None = Field(None, description="What nvidia-smi calls total.")
+    driver_bytes: Bytes | None = Field(
+        None, description="What nvidia-smi calls total; what PyTorch reports follows in proportion."
+    )
     torch_bytes: Bytes | None = Field(None, description="What PyTorch's mem_get_info calls total.")
     usable_memory_bytes: Bytes | None = Field(
         None, description="What the caching allocator may hold; nothing more is deducted from it."

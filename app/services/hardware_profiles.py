@@ -73,8 +73,8 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
         gpu = self._catalog.gpu(wanted.gpu).gpu
         facts = {k: v for k, v in wanted.overrides.items() if k not in _NOT_OF_THE_GPU}
         memory_gb = facts.get("memory_gb", gpu.memory_gb)
-        for name in ("driver_bytes", "torch_bytes"):
-            facts.setdefault(name, getattr(gpu, name) * memory_gb // gpu.memory_gb)
+        driver = facts.setdefault("driver_bytes", gpu.driver_bytes * memory_gb // gpu.memory_gb)
+        facts.setdefault("torch_bytes", gpu.torch_bytes * driver // gpu.driver_bytes)
         return dataclasses.replace(gpu, **facts)
 
     def _repository(self, repositories: Repositories) -> ProfileRepository:

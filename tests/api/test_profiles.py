@@ -234,6 +234,23 @@ def test_another_memory_size_moves_what_driver_and_pytorch_report(client: TestCl
     assert facts["torch_bytes"] == whole["torch_bytes"] // 2
 
 
+def test_what_pytorch_reports_follows_the_drivers_figure_unless_it_is_given(
+    client: TestClient,
+) -> None:
+    whole = client.get("/api/v1/gpus/rtxpro6000-ws").json()
+    half = {"driver_bytes": whole["driver_bytes"] // 2}
+
+    def facts(body: Json) -> Json:
+        created = client.post("/api/v1/hardware-profiles", json=body)
+        return dict(created.json()["gpu_facts"])
+
+    follows = facts(new_hardware_profile(**half))
+    given = facts(new_hardware_profile(**half, torch_bytes=40 * GIB))
+
+    assert follows["torch_bytes"] == pytest.approx(whole["torch_bytes"] / 2, abs=1)
+    assert given["torch_bytes"] == 40 * GIB
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [
