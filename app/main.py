@@ -23,6 +23,7 @@ from app.http.health import router as health_router
 from app.http.json_body import JsonBodyMiddleware
 from app.http.known_host import KnownHostMiddleware
 from app.http.openapi import install_openapi, operation_id
+from app.http.private import PrivateMiddleware
 from app.http.problems import ErrorMiddleware, install_error_handlers
 from app.http.request_id import RequestIdFilter, RequestIdMiddleware
 from app.http.security_headers import SecurityHeadersMiddleware
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if not settings.allow_remote:
         app.add_middleware(KnownHostMiddleware, host=settings.host)
     app.add_middleware(ErrorMiddleware)
+    app.add_middleware(PrivateMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(RequestIdMiddleware)
     return app

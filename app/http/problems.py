@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.errors import FieldError, InvalidInput
@@ -91,9 +92,10 @@ def describe(request: Request, error: Exception) -> Fault:
             log.error("Storage is unavailable: %s", error.__cause__ or error)
             detail = "The database does not answer. Try again in a few seconds."
             return Fault(503, detail, headers={"Retry-After": "5"})
+        case HTTPException(status_code=405):
+            return _not_allowed(request)
         case HTTPException():
-            detail = _http_detail(request, error)
-            return Fault(error.status_code, detail, headers=error.headers or {})
+            return Fault(error.status_code, _http_detail(error), headers=error.headers or {})
         case _:
             reference = current_request_id()
             log.error("Request %s failed", reference, exc_info=error)
@@ -105,11 +107,22 @@ def _invalid(errors: tuple[FieldError, ...]) -> Fault:
     return Fault(422, f"{count} a change.", errors)
 
 
-def _http_detail(request: Request, error: HTTPException) -> str:
+def _not_allowed(request: Request) -> Fault:
+    """Names the methods of all routes at the path; the framework knows the first one's only."""
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    allowed = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ] or ["GET"]  # static files
+    headers = {"Allow": ", ".join(allowed).replace("GET", "GET, HEAD")}
+    detail = f"{request.method} is not possible here. Use {', '.join(allowed)}."
+    return Fault(405, detail, headers=headers)
+
+
+def _http_detail(error: HTTPException) -> str:
     """Our own sentence where the framework raised the error without one."""
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return f"{request.method} is not possible here. Use {allowed or 'another method'}."
     if error.status_code == 404 and error.detail == "Not Found":
         return "Nothing is at this address. Check the path."
     return str(error.detail)

@@ -73,7 +73,7 @@ class ProfileRepository:
     def names(self, limit: int) -> list[ProfileName]:
         """The newest profiles' names, without reading their definitions."""
         query = select(self._table.c.id, self._table.c.name)
-        return [ProfileName(*row) for row in self._rows.page(query, None, limit)]
+        return [ProfileName(row.id, row.name) for row in self._rows.page(query, None, limit)]
 
 
 def _profile(row: Row[Any]) -> ProfileRow:

@@ -1,4 +1,4 @@
-"""The page behind a shared link: read only, and in nobody's cache or index."""
+"""The page behind a shared link: read only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from app.web.stored import stored_context, view_of
 
 router = APIRouter(include_in_schema=False)
 
-_PRIVATE = {
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex, nofollow",
-    "Referrer-Policy": "no-referrer",
-}
-
 
 @router.get("/s/{token}")
 def shared_plan(request: Request, services: ServicesDep, token: str) -> Response:
@@ -26,4 +20,4 @@ def shared_plan(request: Request, services: ServicesDep, token: str) -> Response
         **stored_context(shared.plan, view_of(request), f"/s/{token}"),
         "expires_at": shared.expires_at,
     }
-    return render(request, "shared/page.html", context, headers=_PRIVATE)
+    return render(request, "shared/page.html", context)

@@ -39,7 +39,7 @@ def test_a_share_opens_the_plan_as_it_is_stored(
     opened = client.get(f"/api/v1/shares/{share['token']}")
     assert opened.status_code == 200
     assert opened.json() == plan | {"expires_at": share["expires_at"]}
-    assert opened.headers["cache-control"] == "private, no-store"
+    assert opened.headers["cache-control"] == "no-store"
 
 
 def test_a_share_ends_after_the_days_asked_for(client: TestClient, shares: str) -> None:

@@ -28,11 +28,31 @@ def test_an_unknown_path_of_the_api_is_a_problem(client: TestClient) -> None:
 
 
 def test_a_method_that_is_not_possible_names_those_that_are(client: TestClient) -> None:
-    response = client.delete("/api/v1/models")
+    response = client.put("/api/v1/plans")
 
     assert (response.status_code, response.headers["content-type"]) == (405, PROBLEM)
-    assert response.headers["allow"] == "GET"
-    assert response.json()["detail"] == "DELETE is not possible here. Use GET."
+    assert response.headers["allow"] == "GET, HEAD, POST"
+    assert response.json()["detail"] == "PUT is not possible here. Use GET, POST."
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/v1/models", "GET, HEAD"),
+        ("/api/v1/estimates", "POST"),
+        ("/api/v1/model-profiles/mp_1", "GET, HEAD, PUT, DELETE"),
+        ("/plans", "GET, HEAD, POST"),
+        ("/plans/pl_1/delete", "POST"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/static/favicon.svg", "GET, HEAD"),
+    ],
+)
+def test_the_methods_of_an_address_are_those_of_all_its_routes(
+    client: TestClient, path: str, allowed: str
+) -> None:
+    response = client.request("PATCH", path)
+
+    assert (response.status_code, response.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])

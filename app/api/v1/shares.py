@@ -69,5 +69,4 @@ def revoke_share(plan_id: str, share_id: str, services: ServicesDep) -> None:
 def open_share(token: str, services: ServicesDep) -> Response:
     """The plan behind a link, read only. Unknown, ended and revoked tokens are the same 404."""
     shared = services.shares.open(token)
-    headers = {"Cache-Control": "private, no-store"}
-    return Response(shared.document(), headers=headers, media_type="application/json")
+    return Response(shared.document(), media_type="application/json")
