@@ -109,6 +109,13 @@ class ProfileService(ABC, Generic[New, Document]):
         with self._database.read() as repositories:
             return self._repository(repositories).names(limit)
 
+    def name_of(self, profile_id: str) -> str | None:
+        """What a profile is called; None when there is none with this id."""
+        try:
+            return self.row(profile_id).name
+        except NotFound:
+            return None
+
     def replace(self, profile_id: str, new: New, if_match: IfMatch) -> Document:
         """Gives a profile new contents.
 
