@@ -8,6 +8,7 @@ from typing import Any
 from app.domain.errors import InvalidInput
 from app.domain.units import GIB
 from app.services.container import Services
+from app.services.errors import NotFound
 from app.web import forms
 from app.web.forms import EXAMPLE, Submission
 from app.web.numbers import integer
@@ -27,10 +28,13 @@ class Saved:
 def saved_model(services: Services, submission: Submission, shown: Submission) -> Saved | None:
     """The saved model that a form plans with, None where it has a model field."""
     profile = _chosen(submission, "model_profile")
-    name = services.profiles.model_name(profile) if profile else None
-    if name is None:
+    if not profile:
         return None
-    base = services.model_profiles.get(profile).base
+    try:
+        found = services.model_profiles.get(profile)
+    except NotFound:
+        return None
+    name, base = found.name, found.base
     fields = {"model": {"profile": None, "id": base or EXAMPLE.model.id}}
     return Saved(profile, name, base or "from a config.json", _without(submission, shown, fields))
 
@@ -38,12 +42,12 @@ def saved_model(services: Services, submission: Submission, shown: Submission) -
 def saved_hardware(services: Services, submission: Submission, shown: Submission) -> Saved | None:
     """The saved system that a form plans with, None where it has hardware fields."""
     profile = _chosen(submission, "hardware_profile")
-    name = services.profiles.hardware_name(profile) if profile else None
-    if name is None:
+    if not profile:
         return None
     try:
+        name = services.hardware_profiles.get(profile).name
         machine = services.profiles.hardware(profile)
-    except InvalidInput:  # the catalogue no longer has its GPU
+    except (InvalidInput, NotFound):  # InvalidInput: the catalogue no longer has its GPU
         return None
     host, nvme = machine.host_memory_bytes // GIB, machine.nvme_bytes // GIB
     fields = {
