@@ -66,6 +66,7 @@ def test_without_any_library_the_page_is_a_plain_form(
     page.wait_for_url(re.compile("method=lora"))
     assert figures(page) != before
     expect(page.locator(".row .bar rect.c-weights").first).to_be_visible()
+    page.wait_for_load_state("networkidle")  # the drawing's library is asked for last
     forgive("net::ERR_FAILED")
 
 

@@ -52,6 +52,49 @@ def test_plotly_draws_exactly_over_the_servers_bars(open_page: OpenPage) -> None
     assert drawn["height"] == pytest.approx(14, abs=1)
 
 
+def first_bar(page: Page) -> tuple[float, float]:
+    """The middle of a drawn bar that lies on the scale, to point at."""
+    page.wait_for_selector(".chart.drawn .drawing .bars path")
+    box = page.locator(".row .bar").first.bounding_box()
+    assert box is not None
+    return box["x"] + 20, box["y"] + 14
+
+
+def test_hovering_a_bar_tells_its_figures_within_the_content_policy(open_page: OpenPage) -> None:
+    page = open_page("/", viewport={"width": 1440, "height": 900})
+    page.mouse.move(*first_bar(page))
+    expect(page.locator(".drawing .hovertext")).to_contain_text("Peak")
+
+
+def test_clicking_a_bar_chooses_its_strategy(open_page: OpenPage) -> None:
+    page = interactive(open_page("/?strategy=zero3", viewport={"width": 1440, "height": 900}))
+    page.mouse.click(*first_bar(page))
+    page.wait_for_url(re.compile("strategy=ddp"))
+    expect(page.locator("#why-title")).to_contain_text("DDP")
+
+
+def test_the_pickers_parameter_counts_are_not_clipped(open_page: OpenPage) -> None:
+    page = interactive(open_page("/", viewport={"width": 1440, "height": 900}))
+    field = page.get_by_role("combobox", name="Model", exact=True)
+    field.fill("")
+    field.press_sequentially("llama 8b", delay=20)
+    count = page.locator("#model-options [data-value] span:last-child").first
+    expect(count).to_be_visible()
+    panel, box = page.locator(".inputs").bounding_box(), count.bounding_box()
+    assert panel is not None
+    assert box is not None
+    assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+
+
+def test_only_a_disclosures_chevron_turns(open_page: OpenPage) -> None:
+    page = open_page("/")
+    page.locator("summary", has_text="Save plan").click()
+    turned = "icon => getComputedStyle(icon).transform"
+    assert page.locator(".menu[open] > summary .icon").evaluate(turned) == "none"
+    page.locator(".advanced > summary").click()
+    assert page.locator(".advanced > summary .icon").evaluate(turned) != "none"
+
+
 def test_a_choice_changes_answer_and_address_without_a_page_load(open_page: OpenPage) -> None:
     page = interactive(open_page("/"))
     page.evaluate("window.same = true")
@@ -139,7 +182,8 @@ def test_a_bad_field_is_told_beside_it_and_the_answer_stays(
     field.fill("20 pages")
     expect(page.locator("#error-sequence_length")).to_contain_text("2,048")
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#notice")).to_contain_text("last valid answer")
+    expect(page.locator("#notice")).to_contain_text("last valid answer (2,048 tokens)")
+    assert urlsplit(page.url).query == ""
     assert field.input_value() == "20 pages"
     assert figures(page) == before
     assert page.evaluate("document.activeElement.name") == "sequence_length"
@@ -147,6 +191,17 @@ def test_a_bad_field_is_told_beside_it_and_the_answer_stays(
     expect(page.locator("#error-sequence_length")).to_be_empty()
     expect(page.locator("#notice")).to_be_empty()
     expect(field).not_to_have_attribute("aria-invalid", "true")
+    forgive("422")
+
+
+def test_a_page_that_opens_on_a_bad_field_can_be_saved_once_it_is_corrected(
+    open_page: OpenPage, forgive: Forgive
+) -> None:
+    page = interactive(open_page("/?nodes=0"))
+    assert page.get_by_role("button", name="Share").count() == 0
+    page.locator("#f-nodes").fill("2")
+    expect(page.get_by_role("button", name="Share").first).to_be_visible()
+    expect(page.locator("#notice")).to_be_empty()
     forgive("422")
 
 

@@ -63,6 +63,24 @@ def test_share_saves_and_shows_the_link_in_one_step(open_page: OpenPage) -> None
     assert "/s/" in page.locator("#share-link").input_value()
 
 
+def test_what_is_on_screen_is_shared_even_before_its_answer_came(open_page: OpenPage) -> None:
+    page = interactive(open_page("/"))
+    page.route(re.compile(r"/\?"), lambda route: None)  # the answer never comes
+    page.locator("[name=sequence_length]").fill("777")
+    page.get_by_role("button", name="Share").first.click()
+    page.wait_for_url(re.compile("/plans/pl_"))
+    expect(page.locator(".facts").first).to_contain_text("777 tokens")
+
+
+def test_a_reload_after_sharing_makes_nothing_new(open_page: OpenPage) -> None:
+    page = interactive(open_page("/"))
+    page.get_by_role("button", name="Share").first.click()
+    expect(page.locator("#share-link")).to_be_visible()
+    page.reload()
+    expect(page.locator("#share-link")).to_have_count(0)
+    assert page.get_by_role("button", name=re.compile("Revoke")).count() == 1
+
+
 def test_a_model_and_a_system_are_saved_and_planned_with(open_page: OpenPage) -> None:
     page = open_page("/models")
     page.locator("#p-name").fill("Our own")
@@ -78,6 +96,12 @@ def test_a_model_and_a_system_are_saved_and_planned_with(open_page: OpenPage) ->
     page.get_by_role("button", name="Save system").click()
     page.get_by_role("link", name="Plan with Lab box").click()
     expect(page.locator("#scenario")).to_contain_text("2 × H100")
+
+    interactive(page).get_by_role("link", name="Change: saved system Lab box").click()
+    expect(page.locator("#f-gpus_per_node")).to_have_value("2")
+    page.locator("#f-hardware_profile").select_option("Lab box")
+    expect(page.locator("#saved-hardware")).to_contain_text("2 × H100")
+    assert page.locator("#f-gpu").count() == 0
 
 
 def test_the_catalogue_search_narrows_without_a_page_load(open_page: OpenPage) -> None:
