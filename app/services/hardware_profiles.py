@@ -15,6 +15,7 @@ from app.schemas.profiles import GpuFacts, HardwareProfile, NewHardwareProfile
 from app.services.clock import Clock
 from app.services.pointers import moved_pointers
 from app.services.profiles import ProfileService
+from app.services.usable_memory import check_usable_memory
 from app.storage.database import Database
 from app.storage.profiles import ProfileRepository, ProfileRow
 from app.storage.repositories import Repositories
@@ -83,6 +84,7 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
     def _check(self, new: NewHardwareProfile) -> None:
         with moved_pointers(_POINTERS):
             gpu = self._gpu(_definition(new))
+        check_usable_memory(gpu, new.usable_memory_bytes, "/usable_memory_bytes")
         if gpu.torch_bytes > gpu.driver_bytes:
             raise InvalidInput(
                 FieldError(

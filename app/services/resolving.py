@@ -21,6 +21,8 @@ from app.schemas.estimates import (
     ModelChoice,
     TrainingChoice,
 )
+from app.services.deepspeed_keys import check_deepspeed_keys
+from app.services.usable_memory import check_usable_memory
 
 IMPORTED = "imported config"
 
@@ -75,8 +77,10 @@ class Resolver:
             raise InvalidInput(FieldError("/hardware", "Give exactly one of gpu or profile."))
         if choice.profile is not None:
             return self._profiles.hardware(choice.profile)
+        gpu = self._catalog.gpu(choice.gpu or "").gpu
+        check_usable_memory(gpu, choice.usable_memory_bytes, "/hardware/usable_memory_bytes")
         return Hardware(
-            gpu=self._catalog.gpu(choice.gpu or "").gpu,
+            gpu=gpu,
             gpus_per_node=choice.gpus_per_node,
             nodes=choice.nodes,
             host_memory_bytes=choice.host_memory_gib * GIB,
@@ -142,6 +146,7 @@ def _deepspeed(choice: DeepSpeedChoice, spec: ModelSpec) -> DeepSpeedOptions:
     Source: transformers/integrations/deepspeed.py, trainer_config_finalize. The keys that it does
     not fill keep DeepSpeed's default.
     """
+    check_deepspeed_keys(choice.model_extra or {})
     hidden = spec.hidden_size
     automatic = {
         "reduce_bucket_size": hidden * hidden,

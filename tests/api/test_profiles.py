@@ -256,6 +256,7 @@ def test_what_pytorch_reports_follows_the_drivers_figure_unless_it_is_given(
     [
         ({"gpu": "rtx"}, "/gpu"),
         ({"torch_bytes": 2**49}, "/torch_bytes"),
+        ({"usable_memory_bytes": 2**49}, "/usable_memory_bytes"),
         ({"gpus_per_node": 0}, "/gpus_per_node"),
         ({"price_usd": 1.999}, "/price_usd"),
         ({"memory_gib": 1}, "/memory_gib"),

@@ -201,6 +201,37 @@ def test_deepspeeds_other_keys_change_nothing(resolver: Resolver) -> None:
     assert resolve(resolver, body).options == Options()
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("reduce_bucket_sise", "reduce_bucket_size"),
+        ("stage_3_max_live_parameters", "stage3_max_live_parameters"),
+        ("prefetch_bucket_size", "stage3_prefetch_bucket_size"),
+        ("round_robin_gradient", "round_robin_gradients"),
+    ],
+)
+def test_a_misspelt_key_of_deepspeed_is_told_the_one_that_was_meant(
+    resolver: Resolver, key: str, meant: str
+) -> None:
+    error = refused(resolver, estimate_request(options={"deepspeed": {key: 1}}))
+    assert error.pointer == f"/options/deepspeed/{key}"
+    assert error.detail.endswith(f"did you mean {meant!r}?")
+
+
+def test_a_key_that_is_near_none_of_deepspeeds_is_carried(resolver: Resolver) -> None:
+    keys = {"overlap_events": False, "cpu_offload": True, "y" * 10_000: 1}
+    assert resolve(resolver, estimate_request(options={"deepspeed": keys})).options == Options()
+
+
+def test_no_more_memory_can_be_used_than_the_card_has(resolver: Resolver) -> None:
+    most = resolve(resolver, MINIMAL).hardware.gpu.driver_bytes
+    body = estimate_request(hardware={"usable_memory_bytes": most})
+    assert resolve(resolver, body).hardware.usable_memory_bytes == most
+    error = refused(resolver, estimate_request(hardware={"usable_memory_bytes": most + 1}))
+    assert error.pointer == "/hardware/usable_memory_bytes"
+    assert f"Use {most:,} or less." in error.detail
+
+
 def test_a_lora_target_that_the_model_lacks_names_those_it_has(resolver: Resolver) -> None:
     training = {"method": "lora", "lora": {"target_modules": ["q_proj", "c_attn"]}}
     asked = resolve(resolver, {**MINIMAL, "training": training})
