@@ -66,6 +66,7 @@ def _document(app: FastAPI, examples: Mapping[str, object]) -> dict[str, Any]:
         for operation in operations.values():
             _add_problems(operation)
             _add_example(operation, examples)
+            _add_request_examples(operation, schemas)
     return document
 
 
@@ -86,3 +87,15 @@ def _add_example(operation: dict[str, Any], examples: Mapping[str, object]) -> N
     for status, response in operation["responses"].items():
         if example is not None and status.startswith("2"):
             response["content"]["application/json"].setdefault("example", example)
+
+
+def _add_request_examples(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    """Shows the examples of a body's schema with the operation too, where tools look for them."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        name = content["schema"].get("$ref", "").removeprefix(_SCHEMA_PATH)
+        known = schemas.get(name, {}).get("examples", [])
+        if known and "examples" not in content:
+            content["examples"] = {
+                f"example_{number}": {"summary": example.get("name", name), "value": example}
+                for number, example in enumerate(known, 1)
+            }
