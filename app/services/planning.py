@@ -159,11 +159,22 @@ def _refusal(short_of: tuple[str, ...], headroom: int, fixes: list[Fix], tried: 
     better = [fix for fix in tried if fix.headroom_bytes > headroom]
     if not better:
         return "Does not fit, and no change we know makes it fit."
-    closest = max(better, key=lambda fix: (fix.verdict == "tight", fix.headroom_bytes))
-    over = f"over by {-closest.headroom_bytes / GIB:,.0f} GiB"
-    outcome = over if closest.headroom_bytes < 0 else "which is tight"
-    closest_fix = f"{closest.noun}, {outcome}"
-    return f"Does not fit, and no change we know makes it fit safely. Closest: {closest_fix}."
+    closest = max(better, key=_closeness)
+    fix = f"{closest.noun}, {_miss(closest)}"
+    return f"Does not fit, and no change we know makes it fit safely. Closest: {fix}."
+
+
+def _closeness(fix: Fix) -> tuple[bool, bool, int]:
+    """What is tight first, then what misses in GPU memory by least, then what lacks a host."""
+    return fix.verdict == "tight", fix.headroom_bytes < 0, fix.headroom_bytes
+
+
+def _miss(fix: Fix) -> str:
+    if fix.verdict == "tight":
+        return "which is tight"
+    if fix.headroom_bytes < 0:
+        return f"over by {-fix.headroom_bytes / GIB:,.0f} GiB"
+    return "but host memory or NVMe is short"
 
 
 def _shortfall(

@@ -69,7 +69,6 @@ def test_every_measured_run_is_compared() -> None:
 # What the engine does not model yet, and by how much the peak is off at most.
 KNOWN_GAPS = {
     "p-olmoe-fsdp2-lora": 0.20,  # all-linear LoRA also adapts packed experts
-    "p-3b-ds3-tinybucket": 0.05,  # small stage3_max_live_parameters: the prefetcher's replay
 }
 
 

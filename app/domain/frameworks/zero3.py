@@ -11,6 +11,7 @@ from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import optimizer_state_terms, weight_terms, workspace_terms
+from app.domain.frameworks.zero3_prefetch import live_parameters
 from app.domain.job import Job, Moment, Timeline
 from app.domain.optimizers import OPTIMIZERS
 from app.domain.precision import FP32
@@ -58,7 +59,7 @@ class _Zero3:
         for stop in self.q.ends:
             moments += self._layer(resident, live, stop)
         if self.full:
-            moments.append(self._end(resident, live))
+            moments.append(self._end(resident, self._live_at_embedding()))
         moments.append(self._step(resident))
         return Timeline(moments, self._host_bytes(), self._nvme_bytes(), 0, [])
 
@@ -87,16 +88,28 @@ class _Zero3:
         return Bundle(*self._setup(), *optimizer, *workspace_terms(self.job))
 
     def _live(self) -> Term:
-        """Gathered elements at the loss: as many as the limit allows, and every routed expert.
+        """Gathered elements at the loss: what the prefetcher leaves, and every routed expert.
 
         The grouped matrix product saves a view of the experts' weights, whose storage a released
         parameter cannot free; only checkpointing lets go of it.
         """
-        model = self.q.gathered_layers + self.q.root
-        limit = self.options.stage3_max_live_parameters
+        replayed = live_parameters(self.q.spec, self.options)
         held = 0 if self.step.checkpointing else self.q.experts
-        live = smallest(model, held + max(limit, 2 * self.q.largest_layer))
+        live = smallest(self._model, held + replayed)
         return buffers.live_parameters(m=live, a=self.size)
+
+    def _live_at_embedding(self) -> Term:
+        """At the end of backward: up to the limit, nothing where the embedding alone exceeds it.
+
+        Read off measured runs of tied models (p-3b-ds3-s512, p-3b-ds3-tinybucket), not derived.
+        """
+        limit = self.options.stage3_max_live_parameters
+        live = smallest(self._model, limit) if limit >= self.q.embedding else 0
+        return buffers.live_parameters(m=live, a=self.size)
+
+    @property
+    def _model(self) -> int:
+        return self.q.gathered_layers + self.q.root
 
     def _layer(self, resident: Bundle, live: Term, stop: Stop) -> list[Moment]:
         around = Bundle(resident, live, *self._head_gradient)
