@@ -77,7 +77,8 @@ def _add_problems(operation: dict[str, Any]) -> None:
     if operation.get("parameters"):
         statuses.add(422)
     responses = operation["responses"]
-    responses.pop("422", None)
+    if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):
+        responses.pop("422", None)  # the framework's
     for status, response in problems(*statuses).items():
         responses.setdefault(str(status), response)
 

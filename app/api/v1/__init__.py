@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from app.api.v1 import (
     estimates,
@@ -15,8 +15,12 @@ from app.api.v1 import (
     shares,
     strategies,
 )
+from app.http.known_query import refuse_unknown_query
+from app.http.openapi import problems
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(
+    prefix="/api/v1", dependencies=[Depends(refuse_unknown_query)], responses=problems(422)
+)
 for part in (
     estimates,
     models,
