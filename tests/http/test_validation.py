@@ -131,6 +131,20 @@ def test_a_name_has_no_control_characters(name: str) -> None:
     assert "Remove the control character U+" in errors_of(NewHardwareProfile, body)["/name"]
 
 
+@pytest.mark.parametrize(
+    "name", ["\u200b", "\u00ad", "\ufeff", "\u3164", "\u2800", " \u200b\u3164 ", "\u0301"]
+)
+def test_a_name_can_be_seen(name: str) -> None:
+    body = new_hardware_profile(name=name)
+    told = {"/name": "Use at least one character that can be seen."}
+    assert errors_of(NewHardwareProfile, body) == told
+
+
+@pytest.mark.parametrize("name", ["7", "-", "日本", "\U0001f680", "a\u200bb"])
+def test_whatever_can_be_seen_is_a_name(name: str) -> None:
+    assert NewHardwareProfile.model_validate(new_hardware_profile(name=name)).name == name
+
+
 def test_a_rule_about_the_whole_body_points_at_the_whole_body() -> None:
     assert errors_of(NewModelProfile, {"name": "x"}) == {"": "Give either config or base."}
 
