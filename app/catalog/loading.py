@@ -51,11 +51,11 @@ class Catalog:
         return self.gpus.get(id) or _unknown(GPU_POINTER, "GPU", id, self.gpus)
 
     def search_models(self, text: str) -> list[ModelEntry]:
-        """Models whose id, name or family holds every word of the text, in catalogue order."""
+        """Models whose id, name, family or license holds every word, in catalogue order."""
         return _search(text, self.models.values())
 
     def search_gpus(self, text: str) -> list[GpuEntry]:
-        """GPUs whose id, name or architecture holds every word of the text."""
+        """GPUs whose id, name, architecture or vendor holds every word, in catalogue order."""
         return _search(text, self.gpus.values())
 
 
@@ -131,5 +131,6 @@ def _search(text: str, entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _haystack(entry: Any) -> str:
-    group = entry.family if isinstance(entry, ModelEntry) else entry.architecture
-    return f"{entry.id} {entry.name} {group}".lower()
+    model = isinstance(entry, ModelEntry)
+    more = (entry.family, entry.license) if model else (entry.architecture, entry.vendor)
+    return " ".join((entry.id, entry.name, *more)).lower()

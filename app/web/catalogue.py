@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from app.catalog import GpuEntry, ModelEntry
 from app.domain.errors import FieldError, InvalidInput
 from app.http.dependencies import ServicesDep, VersionField
 from app.http.json_body import NotJson, read_json
@@ -21,28 +20,13 @@ from app.services.concurrency import IfMatch
 from app.services.container import Services
 from app.services.pointers import moved_pointers
 from app.web.forms import read_number
-from app.web.options import options_of, vendor_name
+from app.web.options import options_of
 from app.web.rendering import is_fragment_request, render
 
 router = APIRouter(include_in_schema=False)
 
 SUGGESTIONS = 8
-Entry = TypeVar("Entry")
 Texts = Mapping[str, str]
-
-
-def found(entries: Iterable[Entry], search: str, text: Callable[[Entry], str]) -> list[Entry]:
-    """The entries whose text holds every word of a search."""
-    words = search.lower().split()
-    return [entry for entry in entries if all(word in text(entry).lower() for word in words)]
-
-
-def _model_text(entry: ModelEntry) -> str:
-    return f"{entry.id} {entry.name} {entry.family} {entry.license}"
-
-
-def _gpu_text(entry: GpuEntry) -> str:
-    return f"{entry.id} {entry.name} {entry.architecture} {vendor_name(entry.vendor)}"
 
 
 def marked(text: str, search: str) -> Markup:
@@ -66,7 +50,7 @@ def models(request: Request, services: ServicesDep, q: str = "") -> Response:
 @router.get("/models/options")
 def model_options(request: Request, services: ServicesDep, q: str = "") -> Response:
     """What the planner's model field suggests."""
-    entries = found(services.catalog.models.values(), q[:200], _model_text)[:SUGGESTIONS]
+    entries = services.catalog.search_models(q[:200])[:SUGGESTIONS]
     context = {"entries": [(entry, marked(entry.id, q[:200])) for entry in entries], "q": q}
     return render(request, "catalogue/options.html", context)
 
@@ -151,7 +135,7 @@ def _models_page(
 ) -> Response:
     context = {
         "q": q,
-        "entries": found(services.catalog.models.values(), q, _model_text),
+        "entries": services.catalog.search_models(q),
         "total": len(services.catalog.models),
         "profiles": services.model_profiles.page(limit=100).items,
         "model_ids": list(services.catalog.models),
@@ -170,7 +154,7 @@ def _gpus_page(
 ) -> Response:
     context = {
         "q": q,
-        "entries": found(services.catalog.gpus.values(), q, _gpu_text),
+        "entries": services.catalog.search_gpus(q),
         "total": len(services.catalog.gpus),
         "profiles": services.hardware_profiles.page(limit=100).items,
         "gpu_groups": options_of(services).gpus,

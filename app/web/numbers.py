@@ -49,8 +49,3 @@ def dollars(low_cents: int | None, high_cents: int | None) -> str:
     """A price range in dollars: "$8,500", "$8,500–9,200", or that there is none."""
     texts = [f"{cents / 100:,.0f}" for cents in (low_cents, high_cents) if cents is not None]
     return f"${'–'.join(dict.fromkeys(texts))}" if texts else "No public price"
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun: "1 layer", "80 layers"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -132,6 +132,12 @@ def test_ids_that_differ_in_punctuation_come_before_similar_ones() -> None:
     assert nearest("b-200", ["gb200", "b200", "b2000"], 2) == ["b200", "gb200"]
 
 
+def test_a_search_reads_the_license_of_models_and_the_vendor_of_gpus() -> None:
+    catalog = load_catalog()
+    assert {m.license for m in catalog.search_models("MIXTRAL Apache-2.0")} == {"apache-2.0"}
+    assert {g.vendor for g in catalog.search_gpus("amd")} == {"amd"}
+
+
 def test_search_finds_every_word_in_id_name_or_family() -> None:
     catalog = load_catalog()
     assert [m.id for m in catalog.search_models("QWEN3 30b")] == ["Qwen/Qwen3-30B-A3B"]
