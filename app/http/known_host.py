@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ONE_LABEL = re.compile(r"[a-z](?:[a-z0-9_-]*[a-z0-9])?")
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d*)?", re.IGNORECASE)
 
 
@@ -35,4 +36,8 @@ class KnownHostMiddleware:
 
     def _is_known(self, hosts: list[str]) -> bool:
         found = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-        return found is not None and found["name"].lower() in self._known
+        if found is None:
+            return False
+        name = found["name"].lower()
+        # No site on the internet has a name of one label; containers and office networks do.
+        return name in self._known or _ONE_LABEL.fullmatch(name) is not None

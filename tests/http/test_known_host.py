@@ -12,7 +12,7 @@ STRANGERS = [
     "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example",
     "evil.example:127.0.0.1", "127.0.0.1@evil.example", "[::1", "[::2]:8000", "0.0.0.0:8000", "",
 ]  # fmt: skip
-OWN = ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8000"]
+OWN = ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8000", "app:8000"]
 
 
 @pytest.mark.parametrize("host", STRANGERS)
