@@ -7,7 +7,6 @@ not on how many layers or tokens there are. It is cached, since a what-if change
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 from app.domain.architecture import (
@@ -21,6 +20,7 @@ from app.domain.architecture import (
 )
 from app.domain.formulas import activations as act
 from app.domain.formulas.registry import Formula, Term
+from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Stream
 from app.domain.quantities import LayerKind
 from app.domain.training import AttentionKernel, Method
@@ -73,7 +73,7 @@ class Ingredient(NamedTuple):
 Recipe = tuple[Ingredient, ...]
 
 
-@lru_cache(maxsize=512)
+@per_model
 def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: bool) -> Recipe:
     """What a layer of this kind keeps from forward to backward.
 

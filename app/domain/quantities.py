@@ -8,10 +8,10 @@ with dense first layers two, and backward's peak can only lie at the first or la
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from app.domain.architecture import Layer, ModelSpec
 from app.domain.errors import FieldError, InvalidInput
+from app.domain.per_model import per_model
 from app.domain.training import Lora, Method
 from app.domain.units import ceil_div
 
@@ -87,7 +87,7 @@ class ModelQuantities:
         return self.spec.tied_embeddings
 
 
-@lru_cache(maxsize=128)
+@per_model
 def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantities:
     """Count a model under a method.
 
@@ -227,7 +227,7 @@ def _stop(order: list[int], records: tuple[LayerKind, ...], position: int) -> St
     )
 
 
-@lru_cache(maxsize=256)
+@per_model
 def stop_at(q: ModelQuantities, position: int) -> Stop:
     """Backward at the layer of this position, counted from 1 at the embedding's side."""
     of_layer = {kind.layer: index for index, kind in enumerate(q.kinds)}

@@ -5,10 +5,10 @@ Source: deepspeed/runtime/zero (0.19.8); ZeRO, Rajbhandari et al., 2020.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from app.domain.job import Job
+from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Numerics
 from app.domain.quantities import ModelQuantities
 from app.domain.training import PrecisionId
@@ -48,7 +48,7 @@ class Partition(NamedTuple):
     single: bool
 
 
-@lru_cache(maxsize=256)
+@per_model
 def first_partition(q: ModelQuantities, ranks: int) -> Partition:
     """Walk the trained parameters in registration order until rank 0's share is full."""
     share = int(ceil_div(q.trained, ranks))
@@ -80,7 +80,7 @@ class Bucketing(NamedTuple):
     first_flush: int
 
 
-@lru_cache(maxsize=256)
+@per_model
 def bucketing(q: ModelQuantities, ranks: int, bucket: int) -> Bucketing:
     """Replay the order in which gradients arrive: the reverse of registration.
 
@@ -126,7 +126,7 @@ def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
     return [0] * len(spec.root_tensors_before) + inside + [0] * len(spec.root_tensors_after)
 
 
-@lru_cache(maxsize=256)
+@per_model
 def largest_sub_group(q: ModelQuantities, ranks: int, limit: int) -> int:
     """Elements of stage 3's largest optimizer sub-group: closed by the parameter that fills it."""
     largest_group = group = 0

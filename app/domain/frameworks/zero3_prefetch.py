@@ -12,11 +12,11 @@ release_sub_module and __params_to_release, 0.19.8. The recorded trace has no re
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
 from app.domain.architecture import ModelSpec, Tensor
+from app.domain.per_model import per_model
 from app.domain.training import DeepSpeedOptions
 
 
@@ -40,7 +40,7 @@ def live_parameters(spec: ModelSpec, options: DeepSpeedOptions) -> int:
     )
 
 
-@lru_cache(maxsize=256)
+@per_model
 def _replay(spec: ModelSpec, settings: _Settings) -> int:
     order, sizes, forward = _uses(spec, settings.persistent)
     next_use = _next_uses(order)
