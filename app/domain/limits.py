@@ -27,11 +27,15 @@ def unsupported(job: Job, strategy: Strategy) -> str | None:
     return None
 
 
+def lacks_bf16(job: Job) -> bool:
+    """Whether the job asks for bfloat16 of a GPU that has no arithmetic for it."""
+    return job.training.precision in _BFLOAT16 and not job.hardware.gpu.bf16_native
+
+
 def _bf16_needs_hardware(job: Job, strategy: Strategy) -> str | None:
     """Volta and Turing have no bfloat16 arithmetic."""
-    gpu = job.hardware.gpu
-    if job.training.precision in _BFLOAT16 and not gpu.bf16_native:
-        return f"{gpu.name} has no bf16 arithmetic. Use precision fp16_mixed or fp32."
+    if lacks_bf16(job):
+        return f"{job.hardware.gpu.name} has no bf16 arithmetic. Use precision fp16_mixed or fp32."
     return None
 
 

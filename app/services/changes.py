@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from app.domain.job import Job
+from app.domain.limits import lacks_bf16
 from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import Preferences
 from app.services.patching import Patch, merge
@@ -50,7 +51,7 @@ def _other_strategy(
 
 
 def _fp16(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
-    if not job.hardware.gpu.bf16_native and job.training.precision.startswith("bf16"):
+    if lacks_bf16(job):
         yield Change(
             "Use fp16 mixed precision",
             "fp16 mixed precision",

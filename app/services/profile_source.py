@@ -42,10 +42,6 @@ class SavedProfiles:
         """The newest saved machines, as many as a menu holds."""
         return self._hardware.names()
 
-    def model_name(self, profile_id: str) -> str | None:
-        """What a saved model is called; None when there is none."""
-        return self._models.name_of(profile_id)
-
     def hardware_name(self, profile_id: str) -> str | None:
         """What a saved machine is called; None when there is none."""
         return self._hardware.name_of(profile_id)

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from app.domain.errors import FieldError
 from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import Preferences
+from app.services.patching import Patch, merge
 
 Kind = Literal[
     "text", "names", "tokens", "count", "optional_count", "elements", "flag", "maybe_flag"
@@ -365,20 +366,9 @@ def query(request: EstimateRequest, preferences: Preferences, view: View | None 
 
 
 def patched(
-    request: EstimateRequest, preferences: Preferences, patch: Mapping[str, Any]
+    request: EstimateRequest, preferences: Preferences, patch: Patch
 ) -> tuple[EstimateRequest, Preferences]:
     """The job with a patch merged in: objects merge, lists and scalars replace."""
-    document = _merged(document_of(request, preferences), patch)
+    document = merge(document_of(request, preferences), patch)
     chosen = document.pop("preferences", {})
     return EstimateRequest.model_validate(document), Preferences.model_validate(chosen)
-
-
-def _merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(document)
-    for key, value in patch.items():
-        old = found.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            found[key] = _merged(old, value)
-        else:
-            found[key] = value
-    return found

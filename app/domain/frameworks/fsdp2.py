@@ -11,7 +11,7 @@ from functools import cached_property
 from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks.state import (
-    host_optimizer_bytes,
+    optimizer_state_bytes,
     optimizer_state_terms,
     step_temporary_terms,
     weight_terms,
@@ -329,5 +329,5 @@ class _Fsdp2:
         q, ranks = self.q, self.ranks
         weights = weight_terms(self.job, q, self.shard_size, self.shard_size, ranks)
         gradients = states.gradients(T=q.trained, B=self.gradient_size, N=ranks)
-        optimizer = host_optimizer_bytes(self.job, q, ranks, self.shard_size)
+        optimizer = optimizer_state_bytes(self.job, q, self.shard_size, ranks, flat=False)
         return sum(term.bytes for term in weights) + gradients.bytes + optimizer

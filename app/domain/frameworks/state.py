@@ -92,11 +92,8 @@ def workspace_terms(job: Job) -> tuple[Term, ...]:
     return (buffers.cublas_workspaces(u=size),)
 
 
-def host_optimizer_bytes(job: Job, q: ModelQuantities, ranks: Integer, size: int) -> Integer:
-    """Unpinned optimizer states in host memory, per rank."""
-    optimizer = OPTIMIZERS[job.training.optimizer]
-    return (
-        sum(term.bytes for term in optimizer_state_terms(job, q, size, ranks, flat=False))
-        if optimizer.states
-        else 0
-    )
+def optimizer_state_bytes(
+    job: Job, q: ModelQuantities, size: int, ranks: Integer, *, flat: bool
+) -> Integer:
+    """What `optimizer_state_terms` add up to, for states that live off the GPU; per rank."""
+    return sum(term.bytes for term in optimizer_state_terms(job, q, size, ranks, flat=flat))

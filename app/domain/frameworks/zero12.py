@@ -11,6 +11,7 @@ from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import (
+    optimizer_state_bytes,
     optimizer_state_terms,
     step_temporary_terms,
     weight_terms,
@@ -124,11 +125,16 @@ class _Zero12:
         size = sum(count * own for count, own in zip(layers, self.bucketing.bypassing, strict=True))
         return (buffers.bypassing_gradients(m=size, B=self.size),)
 
+    @cached_property
+    def _head_gradient(self) -> tuple[Term, ...]:
+        """A tied head's gradient waits for the embedding's."""
+        if not (self.full and self.q.tied):
+            return ()
+        return (states.head_gradient(E=self.q.embedding, B=self.size),)
+
     def _layer(self, resident: Bundle, stop: Stop) -> list[Moment]:
         behind = tuple(k.count - n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
-        around: list[Term] = [*self._unreduced(behind)]
-        if self.full and self.q.tied:
-            around.append(states.head_gradient(E=self.q.embedding, B=self.size))
+        around = (*self._unreduced(behind), *self._head_gradient)
         before = Bundle(resident, *self._in_backward(owned=False), *around)
         *inside, _ = self.step.inside(stop)
         moments = [
@@ -151,13 +157,10 @@ class _Zero12:
         if not (flush.first_flush_layer and reduces):
             return []
         stop = stop_at(self.q, flush.first_flush_layer)
-        head: tuple[Term, ...] = ()
-        if self.q.tied:
-            head = (states.head_gradient(E=self.q.embedding, B=self.size),)
         parts: tuple[Part, ...] = (
             resident,
             *self._in_backward(owned=False),
-            *head,
+            *self._head_gradient,
             buffers.flattened_bucket(m=flush.first_flush, B=self.size),
             self.step.behind_down_projection(stop),
         )
@@ -230,7 +233,5 @@ class _Zero12:
         master = gradients = zero.pinned(FP32 * share)
         sixteen = zero.pinned(self.size * share)
         largest = zero.pinned(self.size * self.q.largest_trained_tensor)
-        optimizer = sum(
-            t.bytes for t in optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
-        )
+        optimizer = optimizer_state_bytes(self.job, self.q, FP32, self.ranks, flat=True)
         return master + gradients + optimizer + sixteen + largest

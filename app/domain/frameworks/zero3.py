@@ -10,7 +10,12 @@ from functools import cached_property
 from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import zero
-from app.domain.frameworks.state import optimizer_state_terms, weight_terms, workspace_terms
+from app.domain.frameworks.state import (
+    optimizer_state_bytes,
+    optimizer_state_terms,
+    weight_terms,
+    workspace_terms,
+)
 from app.domain.frameworks.zero3_prefetch import live_parameters
 from app.domain.job import Job, Moment, Timeline
 from app.domain.optimizers import OPTIMIZERS
@@ -143,8 +148,7 @@ class _Zero3:
         )
 
     def _states_bytes(self) -> Integer:
-        terms = optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
-        return sum(term.bytes for term in terms)
+        return optimizer_state_bytes(self.job, self.q, FP32, self.ranks, flat=True)
 
     def _host_bytes(self) -> Integer:
         share = ceil_div(self.q.trained, self.ranks)
