@@ -40,6 +40,9 @@ def smallest(*values: Integer) -> Integer:
 
 def power_of_two_above(value: Integer) -> Integer:
     """The smallest power of two that is not below `value`; 0 stays 0."""
-    if isinstance(value, np.ndarray):
-        return np.array([power_of_two_above(int(v)) for v in value.flat]).reshape(value.shape)
-    return 1 << (value - 1).bit_length() if value > 0 else 0
+    if not isinstance(value, np.ndarray):
+        return 1 << (value - 1).bit_length() if value > 0 else 0
+    bits = value - 1
+    for places in (1, 2, 4, 8, 16, 32):
+        bits = bits | bits >> places
+    return bits + 1

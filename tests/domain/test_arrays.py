@@ -10,7 +10,7 @@ import pytest
 from app.domain.estimate import Usage
 from app.domain.job import PHASES
 from app.domain.strategies import STRATEGIES
-from tests.jobs import job, usage
+from tests.jobs import deepspeed, job, usage
 
 TRAININGS: tuple[dict[str, Any], ...] = (
     {},
@@ -21,11 +21,6 @@ TRAININGS: tuple[dict[str, Any], ...] = (
     {"attention": "eager", "fused_loss": True},
     {"precision": "fp32", "activation_checkpointing": False},
 )
-# ZeRO's partitions are replayed parameter by parameter for one number of ranks at a time.
-DIVIDED_IN_CLOSED_FORM = [
-    s.id for s in STRATEGIES.values() if s.engine not in ("zero12", "zero3")
-] + [s.id for s in STRATEGIES.values() if s.engine == "zero3" and s.optimizer_on != "gpu"]
-
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
 every_training = pytest.mark.parametrize("training", TRAININGS, ids=str)
 
@@ -68,15 +63,30 @@ def test_an_array_of_sequence_lengths_is_a_loop_over_them(
 
 @pytest.mark.parametrize("model", ["meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.2-1B"])
 @pytest.mark.parametrize("method", ["full", "lora", "qlora"])
-@pytest.mark.parametrize("strategy", DIVIDED_IN_CLOSED_FORM)
+@every_strategy
 def test_an_array_of_gpu_counts_is_a_loop_over_them(strategy: str, method: str, model: str) -> None:
     facts = {"model": model, "nodes": 2, "method": method}
     assert_swept(strategy, "gpus", [1, 2, 3, 8, 64], facts)
 
 
-@pytest.mark.parametrize("strategy", DIVIDED_IN_CLOSED_FORM)
+@every_strategy
 def test_an_array_of_node_counts_starting_at_one_gpu_is_a_loop_over_them(strategy: str) -> None:
     assert_swept(strategy, "nodes", [1, 2, 3, 64], {"gpus": 1})
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("bucket", [0, 1_000_000, 300_000_000])
+@pytest.mark.parametrize("strategy", [s.id for s in STRATEGIES.values() if s.engine[:4] == "zero"])
+def test_zeros_partitions_buckets_and_sub_groups_depend_on_every_number_of_ranks_alike(
+    strategy: str, bucket: int, steps: int
+) -> None:
+    options = deepspeed(reduce_bucket_size=bucket, sub_group_size=20_000_000, overlap_comm=True)
+    facts = {
+        "model": "meta-llama/Llama-3.2-1B",
+        "options": options,
+        "gradient_accumulation_steps": steps,
+    }
+    assert_swept(strategy, "gpus", [1, 2, 3, 5, 16, 333, 1000], facts)
 
 
 @every_strategy

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from app.domain.job import Job
 from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Numerics
 from app.domain.quantities import ModelQuantities
 from app.domain.training import PrecisionId
-from app.domain.units import Integer, ceil_div, power_of_two_above
+from app.domain.units import Integer, ceil_div, largest, power_of_two_above
 
 _MIXED = Numerics(BF16, BF16, BF16, "half")
 
@@ -40,28 +42,31 @@ class Partition(NamedTuple):
     """Rank 0's part of the flattened trained parameters, in elements.
 
     `whole`: parameters that touch it, counted whole; `slice`: the largest piece of one parameter
-    in it; `single`: it lies inside one parameter.
+    in it; `single`: it lies inside one parameter. Arrays where the number of ranks is one.
     """
 
-    whole: int
-    slice: int
-    single: bool
+    whole: Integer
+    slice: Integer
+    single: Integer
+
+
+def first_partition(q: ModelQuantities, ranks: Integer) -> Partition:
+    """Trained parameters in registration order, until rank 0's share is full."""
+    share = ceil_div(q.trained, ranks)
+    starts, ends, largest_before = _boundaries(q)
+    last = np.searchsorted(ends, share)
+    piece = largest(largest_before[last], share - starts[last])
+    if isinstance(ranks, np.ndarray):
+        return Partition(ends[last], piece, last == 0)
+    return Partition(int(ends[last]), int(piece), bool(last == 0))
 
 
 @per_model
-def first_partition(q: ModelQuantities, ranks: int) -> Partition:
-    """Walk the trained parameters in registration order until rank 0's share is full."""
-    share = int(ceil_div(q.trained, ranks))
-    filled = whole = largest_slice = count = 0
-    for numel in q.trained_tensors:
-        if filled >= share:
-            break
-        piece = min(numel, share - filled)
-        filled += piece
-        whole += numel
-        count += 1
-        largest_slice = max(largest_slice, piece)
-    return Partition(whole, largest_slice, count == 1)
+def _boundaries(q: ModelQuantities) -> tuple[Integer, Integer, Integer]:
+    """Where each trained tensor starts and ends in the flattened ones; the largest before it."""
+    sizes = np.array(q.trained_tensors)
+    ends = np.cumsum(sizes)
+    return ends - sizes, ends, np.maximum.accumulate(np.append(0, sizes[:-1]))
 
 
 class Bucketing(NamedTuple):
@@ -71,50 +76,74 @@ class Bucketing(NamedTuple):
     `bypassing`: those gradients of one layer of each kind; `owned_before_embedding`: whether a
     parameter of rank 0's partition is reduced before the embedding's gradient exists.
     `first_flush_layer` is the layer whose gradient fills the first bucket (0: none does),
-    `first_flush` what is copied flat then.
+    `first_flush` what is copied flat then. The second and last depend on the number of ranks, and
+    are arrays where that is one.
     """
 
     bypassing: tuple[int, ...]
-    owned_before_embedding: bool
+    owned_before_embedding: Integer
     first_flush_layer: int
-    first_flush: int
+    first_flush: Integer
+
+
+def bucketing(q: ModelQuantities, ranks: Integer, bucket: int) -> Bucketing:
+    """What the buckets of any number of ranks' partitions come to.
+
+    A reduced stretch is copied flat where it spans several ranks' partitions.
+    Source: stage_1_and_2.py, average_tensor.
+    """
+    reductions = _reductions(q, bucket)
+    share = ceil_div(q.trained, ranks)
+    start, end = reductions.first_flush
+    spans = start // share != (end - 1) // share
+    return Bucketing(
+        bypassing=reductions.bypassing,
+        owned_before_embedding=reductions.down_to < share,
+        first_flush_layer=reductions.first_flush_layer,
+        first_flush=(end - start) * spans,
+    )
+
+
+class _Reductions(NamedTuple):
+    """What the order of gradients and the bucket's size decide, in elements from the first.
+
+    `down_to`: where the last stretch starts that is reduced before the embedding's gradient exists
+    (all trained parameters where none is). `first_flush`: start and end of the first full bucket.
+    """
+
+    bypassing: tuple[int, ...]
+    down_to: int
+    first_flush_layer: int
+    first_flush: tuple[int, int]
 
 
 @per_model
-def bucketing(q: ModelQuantities, ranks: int, bucket: int) -> Bucketing:
+def _reductions(q: ModelQuantities, bucket: int) -> _Reductions:
     """Replay the order in which gradients arrive: the reverse of registration.
 
-    A reduced stretch is copied flat where it spans several ranks' partitions.
-    Source: stage_1_and_2.py, reduce_independent_p_g_buckets_and_remove_grads, average_tensor.
+    Source: stage_1_and_2.py, reduce_independent_p_g_buckets_and_remove_grads.
     """
     bypassing = tuple(
         sum(t.numel for t in kind.layer.tensors if t.numel > bucket) if q.root_trained else 0
         for kind in q.kinds
     )
-    share = int(ceil_div(q.trained, ranks))
-
-    def copied(start: int, end: int) -> int:
-        return end - start if start < end and start // share != (end - 1) // share else 0
-
     embedding, *others = q.trained_tensors
     layers = _layers_of_trained_tensors(q)[1:]
-    top = start = q.trained
-    owned_in_bucket = owned_reduced = False
-    first_layer = first_copied = 0
+    top = start = down_to = q.trained
+    first_layer, first_flush = 0, (0, 0)
     for numel, layer in zip(reversed(others), reversed(layers), strict=True):
-        owned = start - numel < share
         if numel > bucket or top - start + numel > bucket:
-            owned_reduced = owned_reduced or owned_in_bucket or (owned and numel > bucket)
-            if not first_layer and layer and top > start:
-                first_layer, first_copied = layer, copied(start, top)
-            top, owned_in_bucket = start, False
+            if start < top:
+                down_to = start
+                if layer and not first_layer:
+                    first_layer, first_flush = layer, (start, top)
+            top = start
         start -= numel
         if numel > bucket:
-            top = start
-        else:
-            owned_in_bucket = owned_in_bucket or owned
-    early = owned_reduced or (owned_in_bucket and embedding > bucket)
-    return Bucketing(bypassing, early, first_layer, first_copied)
+            top = down_to = start
+    if start < top and embedding > bucket:
+        down_to = start
+    return _Reductions(bypassing, down_to, first_layer, first_flush)
 
 
 def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
@@ -126,15 +155,24 @@ def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
     return [0] * len(spec.root_tensors_before) + inside + [0] * len(spec.root_tensors_after)
 
 
-@per_model
-def largest_sub_group(q: ModelQuantities, ranks: int, limit: int) -> int:
+def largest_sub_group(q: ModelQuantities, ranks: Integer, limit: int) -> Integer:
     """Elements of stage 3's largest optimizer sub-group: closed by the parameter that fills it."""
-    largest_group = group = 0
+    if not isinstance(ranks, np.ndarray):
+        return int(_largest_sub_groups(q, (int(ranks),), limit)[0])
+    distinct, place = np.unique(ranks, return_inverse=True)
+    return _largest_sub_groups(q, tuple(distinct.tolist()), limit)[place]
+
+
+@per_model
+def _largest_sub_groups(q: ModelQuantities, ranks: tuple[int, ...], limit: int) -> Integer:
+    """The largest sub-group for each number of ranks."""
+    shares = {numel: ceil_div(numel, np.array(ranks)) for numel in set(q.trained_tensors)}
+    highest = group = np.zeros(len(ranks), dtype=np.int64)
     for numel in q.trained_tensors:
-        group += int(ceil_div(numel, ranks))
-        if group >= limit:
-            largest_group, group = max(largest_group, group), 0
-    return max(largest_group, group)
+        group = group + shares[numel]
+        highest = np.maximum(highest, group)
+        group = group * (group < limit)
+    return highest
 
 
 def pinned(size: Integer) -> Integer:

@@ -90,9 +90,13 @@ class _Zero12:
 
     @cached_property
     def _partition_gradients(self) -> tuple[Term, ...]:
+        return self._owned_gradients(1)
+
+    def _owned_gradients(self, owned: Integer) -> tuple[Term, ...]:
+        """The partition's gradients where some of them are reduced (`owned`: 0 or 1)."""
         if not self.on_gpu:
             return ()
-        return (buffers.partition_gradients(G=self.partition.whole, B=self.size),)
+        return (buffers.partition_gradients(G=self.partition.whole * owned, B=self.size),)
 
     @cached_property
     def _accumulated(self) -> tuple[Term, ...]:
@@ -103,12 +107,12 @@ class _Zero12:
             return self._partition_gradients
         return (states.gradients(T=self.q.trained, B=self.size, N=1), self._ipg)
 
-    def _in_backward(self, *, owned: bool) -> tuple[Term, ...]:
-        if self.accumulating and not self.sharded_gradients:
-            return self._accumulated
-        if owned or self.accumulating:
+    def _in_backward(self, *, owned: Integer) -> tuple[Term, ...]:
+        if not self.accumulating:
+            return (self._ipg, *self._owned_gradients(owned))
+        if self.sharded_gradients:
             return (self._ipg, *self._partition_gradients)
-        return (self._ipg,)
+        return self._accumulated
 
     def _unreduced(self, layers: tuple[int, ...]) -> tuple[Term, ...]:
         """Gradients that stage 1 keeps until backward ends.
@@ -141,7 +145,7 @@ class _Zero12:
             Moment("backward", f"layer {stop.position}, {m.label}", (before, m.terms))
             for m in inside
         ]
-        owned = self.ranks == 1 or stop.is_first_of_model
+        owned = (self.ranks == 1) | stop.is_first_of_model
         reduced: tuple[Part, ...] = (
             resident,
             *self._in_backward(owned=owned),
@@ -203,10 +207,11 @@ class _Zero12:
         own = self._partition_gradients
         fp32 = states.gradients(T=q.trained, B=FP32, N=ranks)
         cast = FP32 if self.size != FP32 else 0
+        single = self.partition.single
+        # One parameter's part needs no flattening, only the cast.
         flat = (
-            fp32
-            if self.partition.single
-            else buffers.flat_step_gradients(T=q.trained, B=self.size, f=cast, N=ranks)
+            states.gradients(T=q.trained * single, B=FP32, N=ranks),
+            buffers.flat_step_gradients(T=q.trained * (1 - single), B=self.size, f=cast, N=ranks),
         )
         temporary = step_temporary_terms(
             self.job,
@@ -222,7 +227,7 @@ class _Zero12:
                 "gradient norm",
                 (resident, *own, buffers.norm_copy(m=self.partition.slice)),
             ),
-            Moment("step", "flatten", (resident, *own, flat)),
+            Moment("step", "flatten", (resident, *own, *flat)),
             Moment("step", "optimizer", (resident, fp32, *temporary)),
         ]
 
