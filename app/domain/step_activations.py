@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from app.domain.architecture import Attention, DenseMLP, LatentAttention
 from app.domain.formulas import activations as act
 from app.domain.formulas import buffers, loss
@@ -17,7 +19,6 @@ from app.domain.job import Job
 from app.domain.layer_memory import (
     Ingredient,
     Kernels,
-    Recipe,
     layer_recipe,
     mlp_width,
     multiplies_norms_in_fp32,
@@ -60,12 +61,23 @@ class StepActivations:
             self.stream, training.attention, training.method, adapter_bytes, training.lora.rank
         )
 
-    def recipe(self, kind: LayerKind) -> Recipe:
-        """What a layer of this kind keeps; a window that never binds needs no mask."""
-        mixer = kind.layer.mixer
+    def _recipe(self, kind: LayerKind) -> list[tuple[Ingredient, Integer]]:
+        """What a layer of this kind keeps, each part with whether it applies.
+
+        A window that never binds needs no mask. Sequences on both sides of a window's length take
+        both recipes, each in its place.
+        """
+        mixer, spec = kind.layer.mixer, self.quantities.spec
         window = mixer.sliding_window if isinstance(mixer, Attention) else None
-        masked = window is not None and bool(window < self.sequence)
-        return layer_recipe(self.quantities.spec, kind, self._kernels, masked)
+        binds = window is not None and window < self.sequence
+        if not isinstance(binds, np.ndarray):
+            return [(part, True) for part in layer_recipe(spec, kind, self._kernels, bool(binds))]
+        return [
+            (part, binds == masked)
+            for masked in (True, False)
+            if (binds == masked).any()
+            for part in layer_recipe(spec, kind, self._kernels, masked)
+        ]
 
     @cached_property
     def outside(self) -> tuple[Term, ...]:
@@ -98,10 +110,10 @@ class StepActivations:
                 ),
             )
         return tuple(
-            ingredient.term(count, self.tokens, self.sequence)
+            ingredient.term(count * applies, self.tokens, self.sequence)
             for kind, count in zip(self.quantities.kinds, up_to, strict=True)
             if count
-            for ingredient in self.recipe(kind)
+            for ingredient, applies in self._recipe(kind)
         )
 
     @property
@@ -151,8 +163,8 @@ class StepActivations:
     def _alive_in_layer(self, stop: Stop) -> tuple[tuple[Term, ...], list[tuple[Ingredient, Term]]]:
         """What the layers before keep, and the whole set of the layer being differentiated."""
         own = [
-            (ingredient, ingredient.term(1, self.tokens, self.sequence))
-            for ingredient in self.recipe(self.quantities.kinds[stop.kind])
+            (ingredient, ingredient.term(1 * applies, self.tokens, self.sequence))
+            for ingredient, applies in self._recipe(self.quantities.kinds[stop.kind])
         ]
         if self.checkpointing:
             return self.kept(stop.up_to), own

@@ -61,6 +61,17 @@ def test_an_array_of_sequence_lengths_is_a_loop_over_them(
     assert_swept(strategy, "sequence_length", [1, 2, 513, 4096, 131072], {"nodes": 2, **training})
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "flash_attention_2"])
+@pytest.mark.parametrize("checkpointing", [True, False])
+@pytest.mark.parametrize("model", ["google/gemma-2-27b", "google/gemma-3-27b-pt"])
+@pytest.mark.parametrize("strategy", ["ddp", "zero2", "zero3", "fsdp2", "fsdp1_shard_grad_op"])
+def test_sequences_may_lie_on_both_sides_of_a_sliding_window(
+    strategy: str, model: str, checkpointing: bool, attention: str
+) -> None:
+    facts = {"model": model, "activation_checkpointing": checkpointing, "attention": attention}
+    assert_swept(strategy, "sequence_length", [1, 1023, 1024, 1025, 4096, 4097, 8192], facts)
+
+
 @pytest.mark.parametrize("model", ["meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.2-1B"])
 @pytest.mark.parametrize("method", ["full", "lora", "qlora"])
 @every_strategy
