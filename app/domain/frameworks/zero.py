@@ -14,7 +14,7 @@ from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Numerics
 from app.domain.quantities import ModelQuantities
 from app.domain.training import PrecisionId
-from app.domain.units import Integer, ceil_div, largest, power_of_two_above
+from app.domain.units import Integer, ceil_div, power_of_two_above
 
 _MIXED = Numerics(BF16, BF16, BF16, "half")
 
@@ -52,13 +52,21 @@ class Partition(NamedTuple):
 
 def first_partition(q: ModelQuantities, ranks: Integer) -> Partition:
     """Trained parameters in registration order, until rank 0's share is full."""
+    return _partitions(q, ranks) if isinstance(ranks, np.ndarray) else _partition(q, ranks)
+
+
+@per_model
+def _partition(q: ModelQuantities, ranks: int) -> Partition:
+    whole, piece, single = _partitions(q, ranks)
+    return Partition(int(whole), int(piece), bool(single))
+
+
+def _partitions(q: ModelQuantities, ranks: Integer) -> Partition:
     share = ceil_div(q.trained, ranks)
     starts, ends, largest_before = _boundaries(q)
     last = np.searchsorted(ends, share)
-    piece = largest(largest_before[last], share - starts[last])
-    if isinstance(ranks, np.ndarray):
-        return Partition(ends[last], piece, last == 0)
-    return Partition(int(ends[last]), int(piece), bool(last == 0))
+    piece = np.maximum(largest_before[last], share - starts[last])
+    return Partition(ends[last], piece, last == 0)
 
 
 @per_model
