@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -70,7 +70,7 @@ class Evidence:
     trained by the same method.
     """
 
-    def __init__(self, comparisons: list[Comparison]) -> None:
+    def __init__(self, comparisons: Sequence[Comparison]) -> None:
         self._comparisons = comparisons
         self._near = lru_cache(maxsize=4096)(self._find)
 
@@ -125,6 +125,12 @@ class _NoProfiles:
 
 
 @lru_cache(maxsize=1)
+def measured_comparisons(catalog: Catalog) -> tuple[Comparison, ...]:
+    """All measured runs, evaluated once for a catalogue."""
+    return tuple(compare(measured_runs(), Resolver(catalog, _NoProfiles())))
+
+
+@lru_cache(maxsize=1)
 def measured_evidence(catalog: Catalog) -> Evidence:
-    """The evidence of all measured runs, evaluated once for a catalogue."""
-    return Evidence(compare(measured_runs(), Resolver(catalog, _NoProfiles())))
+    """The evidence of all measured runs."""
+    return Evidence(measured_comparisons(catalog))
