@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 
 from app.domain.errors import FieldError, InvalidInput
-from app.http.json_body import pointer_to
+from app.schemas.json_text import pointer_to
 
 
 async def refuse_unknown_query(request: Request) -> None:

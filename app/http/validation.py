@@ -1,55 +1,15 @@
-"""Pydantic's validation errors as JSON pointers and sentences of our own."""
+"""What is wrong with a request: Pydantic's errors, each at its place in the request."""
 
 from __future__ import annotations
 
-import difflib
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
 from app.domain.errors import FieldError
-from app.http.json_body import pointer_to
-
-# Pydantic error type -> what to do about it. `{name}` is the error's context.
-_REMEDIES: dict[str, str] = {
-    "missing": "Add this field",
-    "int_type": "Use a whole number",
-    "int_parsing": "Use a whole number",
-    "int_from_float": "Use a whole number",
-    "int_parsing_size": "Use a smaller number",
-    "float_type": "Use a number",
-    "float_parsing": "Use a number",
-    "decimal_type": "Use a number",
-    "decimal_parsing": "Use a number",
-    "finite_number": "Use a finite number",
-    "decimal_max_places": "Use at most {decimal_places} decimals",
-    "decimal_max_digits": "Use at most {max_digits} digits",
-    "decimal_whole_digits": "Use at most {whole_digits} digits before the point",
-    "bool_type": "Use true or false",
-    "bool_parsing": "Use true or false",
-    "string_type": "Use text",
-    "string_too_short": "Use {min_length} or more characters",
-    "string_too_long": "Use at most {max_length} characters",
-    "literal_error": "Use {expected}",
-    "enum": "Use {expected}",
-    "greater_than": "Use a number above {gt}",
-    "greater_than_equal": "Use a number that is at least {ge}",
-    "less_than": "Use a number below {lt}",
-    "less_than_equal": "Use a number that is at most {le}",
-    "list_type": "Use a list",
-    "dict_type": "Use an object",
-    "model_type": "Use an object",
-    "model_attributes_type": "Use an object",
-    "dataclass_type": "Use an object",
-    "too_short": "Give at least {min_length}",
-    "too_long": "Give at most {max_length}",
-    "json_invalid": "Send a body that is JSON",
-}
+from app.schemas import remedies
 
 
 def field_errors(
@@ -57,83 +17,17 @@ def field_errors(
 ) -> tuple[FieldError, ...]:
     """One `FieldError` per bad field, in the order of the request.
 
-    The alternatives of a union are errors of one field: their remedies are joined by "or".
     `endpoint` is the route's function: its body model tells which fields exist.
     """
-    model = _body_model(endpoint)
-    remedies: dict[str, list[str]] = {}
+    return remedies.field_errors(_placed(error), _body_model(endpoint))
+
+
+def _placed(error: RequestValidationError) -> Iterator[tuple[remedies.Path, remedies.Error]]:
     for item in error.errors():
         source, *rest = item["loc"]
-        path = _real_path(rest, error.body, item["type"]) if source == "body" else [source, *rest]
-        known = remedies.setdefault(pointer_to(tuple(str(part) for part in path)), [])
-        remedy = _remedy(item, path, model)
-        if remedy not in known:
-            known.append(remedy)
-    return tuple(
-        FieldError(
-            pointer, _sentence(" or ".join([first, *(r[0].lower() + r[1:] for r in others)]))
-        )
-        for pointer, (first, *others) in remedies.items()
-    )
-
-
-def _plain(value: object) -> str:
-    """A number as people write it, anything else as it is."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return f"{value:,}" if isinstance(value, int | float | Decimal) else str(value)
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith("?") else f"{text}."
-
-
-def _real_path(loc: Sequence[int | str], body: object, kind: str) -> list[int | str]:
-    """`loc` without the names that Pydantic inserts for the members of a union."""
-    path: list[int | str] = []
-    here = body
-    for index, part in enumerate(loc):
-        present, child = _child(here, part)
-        if present:
-            here = child
-        elif not (kind == "missing" and index == len(loc) - 1):
-            continue
-        path.append(part)
-    return path
-
-
-def _child(parent: object, part: int | str) -> tuple[bool, object]:
-    """Whether `parent` has this member, and the member."""
-    if isinstance(parent, Mapping) and part in parent:
-        return True, parent[part]
-    if isinstance(parent, list) and isinstance(part, int) and part < len(parent):
-        return True, parent[part]
-    return False, None
-
-
-def _remedy(item: Mapping[str, Any], path: Sequence[int | str], model: type | None) -> str:
-    kind = item["type"]
-    context = item.get("ctx") or {}
-    if kind == "extra_forbidden":
-        return _unknown_field(path, model)
-    if kind == "value_error":  # raised by a validator of ours: already a sentence
-        return str(context.get("error", item["msg"])).rstrip(".")
-    if kind == "missing" and not path:
-        return "Send a JSON object as the body"
-    if kind in _REMEDIES:
-        return _REMEDIES[kind].format_map({k: _plain(v) for k, v in context.items()})
-    return str(item["msg"]).rstrip(".")
-
-
-def _unknown_field(path: Sequence[int | str], model: type | None) -> str:
-    name = str(path[-1])
-    fields = _fields_at(model, path[:-1])
-    near = difflib.get_close_matches(name, fields, n=1, cutoff=0.6)
-    if near:
-        return f"There is no field {name!r}: did you mean {near[0]!r}?"
-    if fields:
-        return f"There is no field {name!r}: use {', '.join(sorted(fields))}"
-    return f"Remove {name!r}: there is no such field"
+        in_body = source == "body"
+        path = remedies.real_path(rest, error.body, item["type"]) if in_body else item["loc"]
+        yield path, item
 
 
 def _body_model(endpoint: Callable[..., object] | None) -> type | None:
@@ -143,28 +37,4 @@ def _body_model(endpoint: Callable[..., object] | None) -> type | None:
     for name, hint in typing.get_type_hints(endpoint).items():
         if name != "return" and isinstance(hint, type) and issubclass(hint, BaseModel):
             return hint
-    return None
-
-
-def _fields_at(model: type | None, path: Sequence[int | str]) -> list[str]:
-    """The names of the fields of the object at `path`, none where it has no fixed fields."""
-    here = model
-    for part in path:
-        if here is None or not issubclass(here, BaseModel):
-            return []
-        if isinstance(part, str):
-            info = here.model_fields.get(part)
-            here = _object_type(info.annotation) if info else None
-    return list(here.model_fields) if here and issubclass(here, BaseModel) else []
-
-
-def _object_type(annotation: object) -> type | None:
-    """The model inside an annotation such as `Model | None` or `list[Model]`."""
-    if isinstance(annotation, type) and (
-        issubclass(annotation, BaseModel) or is_dataclass(annotation)
-    ):
-        return annotation
-    for argument in typing.get_args(annotation):
-        if (found := _object_type(argument)) is not None:
-            return found
     return None

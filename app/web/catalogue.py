@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.errors import FieldError, InvalidInput
 from app.http.dependencies import ServicesDep, VersionField
-from app.http.json_body import NotJson, read_json
+from app.schemas.json_text import NotJson, read_json
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
 from app.services.concurrency import IfMatch
 from app.services.container import Services

@@ -5,7 +5,8 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from app.domain.errors import InvalidInput
-from app.http.json_body import MAX_DEPTH, check_json
+from app.http.json_body import check_json
+from app.schemas.json_text import MAX_DEPTH
 from tests.factories import estimate_request
 
 JSON = {"Content-Type": "application/json"}
