@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from app.domain.formulas import overhead
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import ENGINES, Engine
@@ -128,9 +130,14 @@ def capacity_of(job: Job) -> Capacity:
     given = hardware.usable_memory_bytes
     if given is not None:
         return Capacity(largest(device, given), 0, given)
-    distributed = smallest(hardware.world_size - 1, 1)
-    runtime = overhead.CONTEXT + overhead.LIBRARIES_SHARDED + overhead.NCCL_DEEPSPEED * distributed
+    runtime = runtime_bytes(hardware.world_size)
     return Capacity(device, runtime, device - runtime)
+
+
+def runtime_bytes(world_size: Integer) -> Integer:
+    """What context, libraries and, between several ranks, NCCL take of each GPU."""
+    distributed = smallest(world_size - 1, 1)
+    return overhead.CONTEXT + overhead.LIBRARIES_SHARDED + overhead.NCCL_DEEPSPEED * distributed
 
 
 def weigh(moments: list[Moment]) -> tuple[list[Load], bool]:
@@ -155,17 +162,27 @@ def phase_peaks(loads: list[Load]) -> dict[Phase, Integer]:
     return {phase: largest(*sizes) for phase, sizes in by_phase.items()}
 
 
-def largest_micro_batch(loads: list[Load], limit: int, micro_batch: int) -> int:
+def largest_micro_batch(loads: list[Load], limit: Integer, micro_batch: Integer) -> Integer:
     """The largest micro-batch whose peak is at most `limit` bytes; 0 if none is.
 
     Exact, not searched: every formula is either constant in the micro-batch or proportional to it
     (`Formula.per_sample`), so each moment is a straight line.
     """
-    best = None
+    batch: Integer = None
+    possible: Integer = True
+    for _, fixed, growing in loads:
+        possible = possible & (fixed <= limit)
+        if isinstance(growing, np.ndarray) or growing:
+            most = (limit - fixed) * micro_batch // growing
+            batch = most if batch is None else smallest(batch, most)
+    return 0 if batch is None else batch * possible
+
+
+def steepest(loads: list[Load]) -> list[Load]:
+    """Of loads that grow alike only the one that starts highest: as many as a sweep needs."""
+    found: dict[int, Load] = {}
     for load in loads:
-        if load.fixed > limit:
-            return 0
-        if load.growing:
-            batch = (limit - load.fixed) * micro_batch // load.growing
-            best = batch if best is None else min(best, batch)
-    return int(best or 0)
+        known = found.get(load.growing)
+        higher = load.fixed if known is None else largest(load.fixed, known.fixed)
+        found[load.growing] = load._replace(fixed=higher)
+    return list(found.values())

@@ -35,7 +35,10 @@ def largest(*values: Integer) -> Integer:
 
 def smallest(*values: Integer) -> Integer:
     """The element-wise minimum of ints or arrays."""
-    return -largest(*(-value for value in values))
+    for value in values:
+        if isinstance(value, np.ndarray):
+            return reduce(np.minimum, values)
+    return min(values)
 
 
 def power_of_two_above(value: Integer) -> Integer:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from app.domain.estimate import Capacity, Usage, largest_micro_batch
 from app.domain.frameworks import ENGINES
 from app.domain.job import Job
 from app.domain.strategies import Strategy
-from app.domain.units import GIB, ceil_div
+from app.domain.units import GIB, Integer, ceil_div, smallest
 
 Verdict = Literal["fits", "tight", "does_not_fit", "unsupported"]
+# Best first: a sweep's grades are places in this list.
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+FITS, TIGHT, DOES_NOT_FIT, UNSUPPORTED = range(4)
 
-# Nine of ten measured runs fall within this share of the estimate where every term is derived.
+# Nine of ten measured runs fall within this share of the estimate, where every term is derived and
+# runs like the job were measured. Whoever knows the runs passes a wider one for other jobs.
 DERIVED_BAND_PERCENT = 3
 # Where a term is an assumption that nobody has measured.
 ASSUMED_BAND_PERCENT = 10
@@ -33,8 +37,25 @@ class Judgement(NamedTuple):
     notes: tuple[str, ...]
 
 
-def judge(job: Job, strategy: Strategy, usage: Usage, capacity: Capacity) -> Judgement:
-    """Hold a strategy's usage against the GPU, the host memory and the NVMe.
+class Standing(NamedTuple):
+    """A usage held against what is there: numbers, or arrays of them. Bytes per GPU.
+
+    `grade` is the verdict's place in `VERDICTS`.
+    """
+
+    low: Integer
+    high: Integer
+    headroom: Integer
+    grade: Integer
+    max_micro_batch: Integer
+
+
+def hold(
+    job: Job, strategy: Strategy, usage: Usage, usable: Integer, is_short: Integer
+) -> Standing:
+    """Hold a strategy's usage against the usable bytes of a GPU.
+
+    `is_short`: whether a node has too little host memory or NVMe.
 
     `fits`: it runs with the allocator asked for. The default allocator fragments, so it needs the
     engine's `safe_percent` of the peak; with expandable segments the top of the band is enough.
@@ -42,29 +63,36 @@ def judge(job: Job, strategy: Strategy, usage: Usage, capacity: Capacity) -> Jud
     """
     band = ASSUMED_BAND_PERCENT if usage.assumed else DERIVED_BAND_PERCENT
     low = usage.peak * (100 - band) // 100
-    high = ceil_div(usage.peak * (100 + band), 100) + usage.second_step
     expandable = job.options.allocator == "expandable_segments"
     safe = 100 if expandable else ENGINES[strategy.engine].safe_percent
+    limit = smallest(usable * 100 // safe, (usable - usage.second_step) * 100 // (100 + band))
+    lacks = is_short | (usable < low)
+    batch = largest_micro_batch(usage.loads, limit, job.training.micro_batch_size)
+    return Standing(
+        low=low,
+        high=ceil_div(usage.peak * (100 + band), 100) + usage.second_step,
+        headroom=usable - usage.peak,
+        grade=DOES_NOT_FIT * lacks + TIGHT * (1 - lacks) * (usage.peak > limit),
+        max_micro_batch=batch * (1 - is_short),
+    )
+
+
+def judge(job: Job, strategy: Strategy, usage: Usage, capacity: Capacity) -> Judgement:
+    """Hold a strategy's usage against the GPU, the host memory and the NVMe; say what is short."""
     usable = capacity.usable
-    limit = min(usable * 100 // safe, (usable - usage.second_step) * 100 // (100 + band))
     shortages = _shortages(job, usage)
     notes = list(shortages.values())
-    verdict: Verdict
-    if shortages or usable < low:
-        verdict = "does_not_fit"
-    elif usage.peak <= limit:
-        verdict = "fits"
-    else:
-        verdict = "tight"
-        notes.append(_how_to_run(expandable, high <= usable))
-    batch = largest_micro_batch(usage.loads, limit, job.training.micro_batch_size)
+    standing = hold(job, strategy, usage, usable, bool(shortages))
+    if standing.grade == TIGHT:
+        expandable = job.options.allocator == "expandable_segments"
+        notes.append(_how_to_run(expandable, standing.high <= usable))
     return Judgement(
-        verdict=verdict,
-        low=low,
-        high=high,
-        headroom=usable - usage.peak,
-        max_micro_batch=0 if shortages else batch,
-        short_of=(*(("GPU memory",) if usable < low else ()), *shortages),
+        verdict=VERDICTS[standing.grade],
+        low=standing.low,
+        high=standing.high,
+        headroom=standing.headroom,
+        max_micro_batch=standing.max_micro_batch,
+        short_of=(*(("GPU memory",) if usable < standing.low else ()), *shortages),
         notes=tuple(notes),
     )
 
