@@ -68,6 +68,7 @@ FRAMEWORKS: dict[str, Framework] = {
 class Engine(NamedTuple):
     """How one implementation allocates, and what it needs around the allocator.
 
+    `gathered_bytes` and `reduced_bytes` are those of one element in its collectives.
     `safe_percent`: the share of the peak, in per cent, that the default allocator needs to run.
     """
 
@@ -79,6 +80,8 @@ class Engine(NamedTuple):
     nccl: int
     host_process: int
     safe_percent: int
+    gathered_bytes: Callable[[Job], int]
+    reduced_bytes: Callable[[Job], int]
 
 
 def _reserved_fsdp2(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
@@ -91,6 +94,11 @@ def _reserved_fsdp1(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
     return overhead.reserved_fsdp1(peak, root, q.largest_layer)
 
 
+def _zero_element(job: Job) -> int:
+    """ZeRO gathers and reduces in the model's own dtype (communication_data_type's default)."""
+    return zero.NUMERICS[job.training.precision].weights
+
+
 ENGINES: dict[str, Engine] = {
     "ddp": Engine(
         ddp.timeline,
@@ -101,6 +109,8 @@ ENGINES: dict[str, Engine] = {
         overhead.NCCL_DDP,
         overhead.HOST_PROCESS,
         110,
+        ddp.gradient_bytes,
+        ddp.gradient_bytes,
     ),
     "fsdp2": Engine(
         fsdp2.timeline,
@@ -111,6 +121,8 @@ ENGINES: dict[str, Engine] = {
         overhead.NCCL_FSDP,
         overhead.HOST_PROCESS_FSDP,
         120,
+        fsdp2.gathered_bytes,
+        fsdp2.reduction_bytes,
     ),
     "fsdp1": Engine(
         fsdp1.timeline,
@@ -121,6 +133,8 @@ ENGINES: dict[str, Engine] = {
         overhead.NCCL_FSDP,
         overhead.HOST_PROCESS_FSDP,
         120,
+        fsdp2.gathered_bytes,
+        fsdp2.reduction_bytes,
     ),
     "zero12": Engine(
         zero12.timeline,
@@ -131,6 +145,8 @@ ENGINES: dict[str, Engine] = {
         overhead.NCCL_DEEPSPEED,
         overhead.HOST_PROCESS,
         120,
+        _zero_element,
+        _zero_element,
     ),
     "zero3": Engine(
         zero3.timeline,
@@ -141,5 +157,7 @@ ENGINES: dict[str, Engine] = {
         overhead.NCCL_DEEPSPEED,
         overhead.HOST_PROCESS,
         120,
+        _zero_element,
+        _zero_element,
     ),
 }

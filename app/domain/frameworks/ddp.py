@@ -32,6 +32,11 @@ def adapter_bytes(job: Job) -> int:
     return FP32
 
 
+def gradient_bytes(job: Job) -> int:
+    """Bytes per element of a gradient, which is what DDP all-reduces; DDP gathers nothing."""
+    return NUMERICS[job.training.precision].gradients if job.training.method == "full" else FP32
+
+
 def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
     """DDP keeps weights, a bucket copy of the gradients and the states on every rank.
 
@@ -41,7 +46,7 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
     numerics = NUMERICS[training.precision]
     full = training.method == "full"
     trained_size = numerics.weights if full else FP32
-    gradient_size = numerics.gradients if full else FP32
+    gradient_size = gradient_bytes(job)
     base_size = numerics.weights if full else frozen_size(job)
     wrapped = smallest(job.hardware.world_size - 1, 1)
 

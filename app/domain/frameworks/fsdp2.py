@@ -38,6 +38,13 @@ def adapter_bytes(job: Job) -> int:
     return BF16 if job.training.precision != "fp32" else FP32
 
 
+def gathered_bytes(job: Job) -> int:
+    """Bytes per element of a gathered parameter."""
+    if job.training.method == "full":
+        return NUMERICS[job.training.precision].gathered
+    return adapter_bytes(job)
+
+
 def shard_ranks(job: Job, strategy: Strategy) -> Integer:
     """How many ranks one shard group has."""
     node = strategy.shard_parameters == "node"
@@ -73,7 +80,7 @@ class _Fsdp2:
         self.ranks = shard_ranks(job, strategy)
         self.on_gpu = strategy.parameters_on == "gpu"
         self.shard_size = self.numerics.weights if self.full else adapter_bytes(job)
-        self.gathered = self.numerics.gathered if self.full else adapter_bytes(job)
+        self.gathered = gathered_bytes(job)
         self.gradient_size = self.numerics.gradients if self.full else adapter_bytes(job)
         self.reduction = reduction_bytes(job)
         self.accumulating = training.gradient_accumulation_steps > 1
