@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+# Bounds far beyond any real run: files of measured runs come from users too.
+Bytes = Annotated[int, Field(strict=True, ge=0, le=2**50)]
+Peak = Annotated[int, Field(strict=True, ge=1, le=2**50)]
+Label = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
 class Measured(_Record):
@@ -19,19 +24,19 @@ class Measured(_Record):
     `phase_step` is 0 where the framework's step was not marked apart.
     """
 
-    peak_allocated: int
-    steady_peak_allocated: int
-    phase_forward: int
-    phase_backward: int
-    phase_step: int | None = None
-    after_setup: int
-    resident_after_step: int
-    peak_reserved: int
-    context_bytes: int
-    process_used: int
-    reserved_at_end: int
-    host_rss_peak: int
-    step_seconds: float
+    peak_allocated: Peak
+    steady_peak_allocated: Peak
+    phase_forward: Bytes
+    phase_backward: Bytes
+    phase_step: Bytes | None = None
+    after_setup: Bytes
+    resident_after_step: Bytes
+    peak_reserved: Bytes
+    context_bytes: Bytes
+    process_used: Bytes
+    reserved_at_end: Bytes
+    host_rss_peak: Bytes
+    step_seconds: Annotated[float, Field(ge=0)]
 
 
 class MeasuredRun(_Record):
@@ -42,13 +47,13 @@ class MeasuredRun(_Record):
     the model whose configuration was cut to fewer layers.
     """
 
-    id: str
-    campaign: str
-    gpus: str
-    versions: dict[str, str]
+    id: Label
+    campaign: Label
+    gpus: Label
+    versions: dict[Label, Label]
     request: dict[str, Any]
     measured: Measured
-    base_model: str | None = None
+    base_model: Label | None = None
 
 
 def measured_runs() -> Iterator[MeasuredRun]:
