@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
 
 from app.domain.estimate import Capacity, Evaluator, Usage, capacity_of
 from app.domain.job import Job
 from app.domain.limits import unsupported
 from app.domain.strategies import STRATEGIES, Strategy
-from app.domain.verdict import Judgement, judge
+from app.domain.verdict import DERIVED_BAND_PERCENT, Judgement, judge
+
+# How many per cent around its estimate a job's real peak may lie, under a strategy.
+BandOf: TypeAlias = Callable[[Job, Strategy], int]
 
 
 class Assessment(NamedTuple):
@@ -29,17 +32,31 @@ class Assessed(NamedTuple):
     outcomes: list[Assessment]
 
 
-def assess(job: Job, strategies: Iterable[Strategy] = tuple(STRATEGIES.values())) -> Assessed:
-    """Evaluate a job of plain numbers under each strategy."""
+def _narrowest(job: Job, strategy: Strategy) -> int:
+    return DERIVED_BAND_PERCENT
+
+
+def assess(
+    job: Job,
+    strategies: Iterable[Strategy] = tuple(STRATEGIES.values()),
+    band_of: BandOf = _narrowest,
+) -> Assessed:
+    """Evaluate a job of plain numbers under each strategy.
+
+    `band_of` knows which jobs are like measured ones; without it, every job counts as one.
+    """
     evaluator = Evaluator(job)
     capacity = capacity_of(job)
-    outcomes = [_one(job, evaluator, strategy, capacity) for strategy in strategies]
+    outcomes = [_one(job, evaluator, strategy, capacity, band_of) for strategy in strategies]
     return Assessed(evaluator, capacity, outcomes)
 
 
-def _one(job: Job, evaluator: Evaluator, strategy: Strategy, capacity: Capacity) -> Assessment:
+def _one(
+    job: Job, evaluator: Evaluator, strategy: Strategy, capacity: Capacity, band_of: BandOf
+) -> Assessment:
     reason = unsupported(job, strategy)
     if reason is not None:
         return Assessment(strategy, reason, None, None)
     usage = evaluator.usage(strategy)
-    return Assessment(strategy, None, usage, judge(job, strategy, usage, capacity))
+    judgement = judge(job, strategy, usage, capacity, band_of(job, strategy))
+    return Assessment(strategy, None, usage, judgement)

@@ -8,7 +8,7 @@ from app.domain.estimate import Capacity, Usage, largest_micro_batch
 from app.domain.frameworks import ENGINES
 from app.domain.job import Job
 from app.domain.strategies import Strategy
-from app.domain.units import GIB, Integer, ceil_div, smallest
+from app.domain.units import GIB, Integer, ceil_div, largest, smallest
 
 Verdict = Literal["fits", "tight", "does_not_fit", "unsupported"]
 # Best first: a sweep's grades are places in this list.
@@ -50,8 +50,31 @@ class Standing(NamedTuple):
     max_micro_batch: Integer
 
 
+class Band(NamedTuple):
+    """Where nine of ten real runs fall, from their steady to their highest peak. Bytes per GPU."""
+
+    low: Integer
+    high: Integer
+
+
+def band_around(usage: Usage, percent: Integer) -> Band:
+    """So many per cent around the peak, more with an assumed term; first-step races on top."""
+    share = _share(usage, percent)
+    low = usage.peak * (100 - share) // 100
+    return Band(low, ceil_div(usage.peak * (100 + share), 100) + usage.second_step)
+
+
+def _share(usage: Usage, percent: Integer) -> Integer:
+    return largest(percent, ASSUMED_BAND_PERCENT) if usage.assumed else percent
+
+
 def hold(
-    job: Job, strategy: Strategy, usage: Usage, usable: Integer, is_short: Integer
+    job: Job,
+    strategy: Strategy,
+    usage: Usage,
+    usable: Integer,
+    is_short: Integer,
+    band_percent: Integer = DERIVED_BAND_PERCENT,
 ) -> Standing:
     """Hold a strategy's usage against the usable bytes of a GPU.
 
@@ -61,8 +84,8 @@ def hold(
     engine's `safe_percent` of the peak; with expandable segments the top of the band is enough.
     `tight`: it needs `expandable_segments:True`, or the answer lies within the band.
     """
-    band = ASSUMED_BAND_PERCENT if usage.assumed else DERIVED_BAND_PERCENT
-    low = usage.peak * (100 - band) // 100
+    band = _share(usage, band_percent)
+    low, high = band_around(usage, band_percent)
     expandable = job.options.allocator == "expandable_segments"
     safe = 100 if expandable else ENGINES[strategy.engine].safe_percent
     limit = smallest(usable * 100 // safe, (usable - usage.second_step) * 100 // (100 + band))
@@ -70,19 +93,25 @@ def hold(
     batch = largest_micro_batch(usage.loads, limit, job.training.micro_batch_size)
     return Standing(
         low=low,
-        high=ceil_div(usage.peak * (100 + band), 100) + usage.second_step,
+        high=high,
         headroom=usable - usage.peak,
         grade=DOES_NOT_FIT * lacks + TIGHT * (1 - lacks) * (usage.peak > limit),
         max_micro_batch=batch * (1 - is_short),
     )
 
 
-def judge(job: Job, strategy: Strategy, usage: Usage, capacity: Capacity) -> Judgement:
+def judge(
+    job: Job,
+    strategy: Strategy,
+    usage: Usage,
+    capacity: Capacity,
+    band_percent: int = DERIVED_BAND_PERCENT,
+) -> Judgement:
     """Hold a strategy's usage against the GPU, the host memory and the NVMe; say what is short."""
     usable = capacity.usable
     shortages = _shortages(job, usage)
     notes = list(shortages.values())
-    standing = hold(job, strategy, usage, usable, bool(shortages))
+    standing = hold(job, strategy, usage, usable, bool(shortages), band_percent)
     if standing.grade == TIGHT:
         expandable = job.options.allocator == "expandable_segments"
         notes.append(_how_to_run(expandable, standing.high <= usable))
