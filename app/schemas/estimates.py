@@ -7,7 +7,7 @@ stored result from the same type.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -173,11 +173,21 @@ class Component:
 
 @dataclass(slots=True)
 class Evidence:
-    """Measured runs near an estimate, the engine's mean error on them, and the nearest ids."""
+    """Measured runs near an estimate, the engine's error on them, and the nearest ids.
+
+    `measured_runs` trained by the same method under the same engine with states in the same places;
+    `same_family_runs` of them a model of the same family. `outside` says in which respects the job
+    is unlike every measured run, `validated` that there are none: the band is wider where there
+    are. `worst_error` is signed. The later fields are null in results that were saved without them.
+    """
 
     measured_runs: int
     mean_abs_error: float
     nearest: list[str]
+    worst_error: float | None = None
+    same_family_runs: int | None = None
+    validated: bool | None = None
+    outside: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

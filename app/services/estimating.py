@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from app.domain.assessment import Assessed, Assessment, assess
 from app.domain.estimate import Usage
 from app.domain.formulas.registry import Term
@@ -29,7 +31,7 @@ class Estimator:
             InvalidInput: the request has no answer; see `resolve`.
         """
         job, strategies = self.resolve(request)
-        return self.document(job, assess(job, strategies))
+        return self.document(job, self.assess(job, strategies))
 
     def resolve(self, request: EstimateRequest) -> tuple[Job, list[Strategy]]:
         """The job and the strategies that a request asks about.
@@ -38,6 +40,10 @@ class Estimator:
             InvalidInput: see `Resolver.job` and `chosen_strategies`.
         """
         return self._resolver.job(request), chosen_strategies(request.strategies)
+
+    def assess(self, job: Job, strategies: Iterable[Strategy]) -> Assessed:
+        """Evaluate a job; the bands are as wide as the measured runs near it allow."""
+        return assess(job, strategies, self._evidence.band_percent)
 
     def document(self, job: Job, assessed: Assessed) -> EstimateResponse:
         """The contract's document of an assessed job."""

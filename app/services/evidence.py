@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import log
 from typing import NamedTuple
 
@@ -16,9 +16,11 @@ from app.domain.hardware import Hardware
 from app.domain.job import Job
 from app.domain.strategies import Strategy
 from app.domain.training import Method
+from app.domain.units import Integer
 from app.schemas.estimates import EstimateRequest
 from app.schemas.estimates import Evidence as EvidenceDocument
 from app.services.resolving import Resolver, chosen_strategies
+from app.services.validated_region import ValidatedRegion
 
 NEAREST = 3
 
@@ -27,14 +29,24 @@ NEAREST = 3
 class Comparison:
     """A measured run and what the engine says of it."""
 
-    run_id: str
-    campaign: str
+    run: MeasuredRun
     job: Job
     strategy: Strategy
     usage: Usage
-    measured: Measured
 
     @property
+    def run_id(self) -> str:
+        return self.run.id
+
+    @property
+    def campaign(self) -> str:
+        return self.run.campaign
+
+    @property
+    def measured(self) -> Measured:
+        return self.run.measured
+
+    @cached_property
     def error(self) -> float:
         """Signed relative error of the steady peak."""
         return float(self.usage.peak / self.measured.steady_peak_allocated - 1)
@@ -47,59 +59,102 @@ def compare(runs: Iterable[MeasuredRun], resolver: Resolver) -> list[Comparison]
         request = EstimateRequest.model_validate(run.request)
         job = resolver.job(request)
         strategy = chosen_strategies(request.strategies)[0]
-        usage = Evaluator(job).usage(strategy)
-        compared.append(Comparison(run.id, run.campaign, job, strategy, usage, run.measured))
+        compared.append(Comparison(run, job, strategy, Evaluator(job).usage(strategy)))
     return compared
 
 
 class _Shape(NamedTuple):
-    """What of a model decides which runs are near: keeps caches from holding whole models."""
+    """What of a job decides which runs are near: keeps caches from holding whole models."""
 
     model_type: str
     parameters: int
+    method: Method
+    checkpointing: bool
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> _Shape:
-        return cls(spec.model_type, spec.total_parameters)
+    def of(cls, job: Job) -> _Shape:
+        spec, training = job.spec, job.training
+        return cls(
+            spec.model_type,
+            spec.total_parameters,
+            training.method,
+            training.activation_checkpointing,
+        )
+
+
+class _Speaking(NamedTuple):
+    """The runs that speak for a job, in figures."""
+
+    runs: int
+    mean_abs_error: float
+    worst_error: float
+    same_family: int
+    nearest: tuple[str, ...]
+
+
+_NOBODY = _Speaking(0, 0.0, 0.0, 0, ())
 
 
 class Evidence:
-    """Answers which measured runs speak for an estimate.
+    """Answers which measured runs speak for an estimate, and how far it may be off.
 
     A run speaks for a strategy when it used the same engine with states in the same places and
     trained by the same method.
     """
 
     def __init__(self, comparisons: Sequence[Comparison]) -> None:
-        self._comparisons = comparisons
-        self._near = lru_cache(maxsize=4096)(self._find)
+        self.comparisons = tuple(comparisons)
+        self.region = ValidatedRegion((c.job, c.strategy, c.error) for c in comparisons)
+        self._speaking = lru_cache(maxsize=4096)(self._find)
+
+    def band_percent(self, job: Job, strategy: Strategy) -> Integer:
+        """How far a job's peak may be off, in per cent: see `ValidatedRegion.band_percent`."""
+        return self.region.band_percent(job, strategy)
 
     def near(self, job: Job, strategy: Strategy) -> EvidenceDocument:
         """The evidence for one estimate."""
-        return self._near(_Shape.of(job.spec), job.training.method, (strategy,))
+        found = self._speaking(_Shape.of(job), (strategy,))
+        return _document(found, self.region.outside(job, strategy))
 
     def near_any(self, job: Job, strategies: Iterable[Strategy]) -> EvidenceDocument:
-        """The evidence for several strategies together, each run counted once."""
-        return self._near(_Shape.of(job.spec), job.training.method, tuple(strategies))
+        """The evidence for several strategies together, each run counted once.
 
-    def _find(
-        self, shape: _Shape, method: Method, strategies: tuple[Strategy, ...]
-    ) -> EvidenceDocument:
+        It lies outside in those respects in which every one of the strategies does.
+        """
+        chosen = tuple(strategies)
+        outside = [self.region.outside(job, strategy) for strategy in chosen]
+        shared = [s for s in outside[0] if all(s in other for other in outside)] if outside else []
+        return _document(self._speaking(_Shape.of(job), chosen), shared)
+
+    def _find(self, shape: _Shape, strategies: tuple[Strategy, ...]) -> _Speaking:
         families = {_family(strategy) for strategy in strategies}
         speaking = [
             c
-            for c in self._comparisons
-            if _family(c.strategy) in families and c.job.training.method == method
+            for c in self.comparisons
+            if _family(c.strategy) in families and c.job.training.method == shape.method
         ]
         if not speaking:
-            return EvidenceDocument(measured_runs=0, mean_abs_error=0.0, nearest=[])
-        mean = sum(abs(c.error) for c in speaking) / len(speaking)
+            return _NOBODY
         nearest = sorted(speaking, key=lambda c: _distance(c, shape, strategies))
-        return EvidenceDocument(
-            measured_runs=len(speaking),
-            mean_abs_error=round(mean, 6),
-            nearest=[c.run_id for c in nearest[:NEAREST]],
+        return _Speaking(
+            runs=len(speaking),
+            mean_abs_error=round(sum(abs(c.error) for c in speaking) / len(speaking), 6),
+            worst_error=round(max(speaking, key=lambda c: abs(c.error)).error, 6),
+            same_family=sum(c.job.spec.model_type == shape.model_type for c in speaking),
+            nearest=tuple(c.run_id for c in nearest[:NEAREST]),
         )
+
+
+def _document(found: _Speaking, outside: list[str]) -> EvidenceDocument:
+    return EvidenceDocument(
+        measured_runs=found.runs,
+        mean_abs_error=found.mean_abs_error,
+        nearest=list(found.nearest),
+        worst_error=found.worst_error,
+        same_family_runs=found.same_family,
+        validated=not outside,
+        outside=outside,
+    )
 
 
 def _family(strategy: Strategy) -> tuple[str, str, str]:
@@ -108,10 +163,14 @@ def _family(strategy: Strategy) -> tuple[str, str, str]:
 
 def _distance(
     comparison: Comparison, shape: _Shape, strategies: tuple[Strategy, ...]
-) -> tuple[bool, bool, float]:
-    other = comparison.job.spec
-    ratio = log(other.total_parameters / shape.parameters)
-    return comparison.strategy not in strategies, other.model_type != shape.model_type, abs(ratio)
+) -> tuple[bool, bool, bool, float]:
+    other = _Shape.of(comparison.job)
+    return (
+        comparison.strategy not in strategies,
+        other.model_type != shape.model_type,
+        other.checkpointing != shape.checkpointing,
+        abs(log(other.parameters / shape.parameters)),
+    )
 
 
 class _NoProfiles:
