@@ -1,0 +1,103 @@
+"""What the symbols of the equations stand for.
+
+A letter means the same in every formula unless `PARTICULAR` says otherwise: there are more
+quantities than letters. Counts and widths are numbers of elements.
+"""
+
+from __future__ import annotations
+
+from app.domain.formulas.registry import Formula
+
+COMMON = {
+    "B": "bytes of one element",
+    "E": "elements of the embedding matrix, V × h",
+    "F": "rows plus columns of every trained matrix, and whole vectors",
+    "G": "elements of the parameters that touch this rank's partition",
+    "H": "query heads",
+    "K": "key heads",
+    "N": "ranks that share the shard",
+    "P": "parameters",
+    "R": "parameters outside the layers: embedding, final norm, head",
+    "S": "sequence length",
+    "T": "trained parameters",
+    "V": "vocabulary",
+    "X": "experts of a layer",
+    "a": "bytes of a gathered element",
+    "b": "bytes of a reduced element",
+    "c": "bytes of an operand of a matrix product",
+    "d": "channels of the rotary tables",
+    "e": "width of one expert",
+    "h": "hidden size",
+    "i": "width of the MLP",
+    "kv": "width of all keys",
+    "lin": "weights of the layers' linears",
+    "m": "elements",
+    "n": "layers",
+    "q": "width of all queries",
+    "r": "LoRA rank",
+    "s": "bytes of an element of the residual stream",
+    "t": "tokens of the micro-batch",
+    "u": "bytes of one workspace",
+    "w": "parameters of the layer",
+}
+
+PARTICULAR: dict[str, dict[str, str]] = {
+    "adafactor_temporary": {"b": "elements of the largest optimised tensor"},
+    "attention_gradients": {"r": "2 where query heads share a key, else 0"},
+    "autocast_weights": {"x": "linear weights that are cast"},
+    "blockwise_states": {"k": "states of the optimizer"},
+    "bypassing_gradients": {"m": "elements of the parameters larger than a bucket"},
+    "ddp_buckets": {"k": "1 with a DDP wrapper, 0 without"},
+    "dropout_masks": {"k": "dropouts of a layer"},
+    "eager_attention": {"p": "bytes kept of one attention probability"},
+    "embedding_gradient": {"k": "gradients of that size alive together"},
+    "flat_step_gradients": {"f": "bytes of the fp32 cast: 4, or 0 where it is fp32 already"},
+    "flattened_bucket": {"m": "elements of the bucket"},
+    "fused_loss_head_gradient": {"g": "bytes of the head's gradient, 0 where it is frozen"},
+    "gathered_layers": {"k": "layers gathered at once"},
+    "gathered_model": {"P": "parameters of the gathered layers"},
+    "gemma_norms": {"k": "norms of a layer"},
+    "ipg_buckets": {"k": "buckets: 2 with overlap_comm, else 1", "m": "reduce_bucket_size"},
+    "latent_attention": {
+        "a": "rank of the query's latent",
+        "b": "rank of the keys' and values' latent",
+        "d": "channels of a key without RoPE",
+        "p": "channels of a key with RoPE",
+        "v": "channels of a value",
+    },
+    "layer_gradients": {"m": "tensors of the MLP's width"},
+    "layer_norms": {"k": "LayerNorm inputs of a layer"},
+    "layer_weight_gradients": {"w": "parameters of the layer whose gradients exist"},
+    "linear_attention": {"H": "value heads", "q": "width of all keys", "v": "width of all values"},
+    "live_parameters": {"m": "gathered elements: the model's, or stage3_max_live_parameters"},
+    "lora_inputs": {
+        "a": "bytes of an adapter's element",
+        "m": "adapters of a layer",
+        "x": "input features of these adapters together",
+    },
+    "loss_forward": {"l": "bytes of a logit and its fp32 copy"},
+    "masked_attention": {"r": "width of the repeated keys"},
+    "norm_copy": {"m": "elements of the largest gradient slice"},
+    "offload_gradient_buffer": {"m": "elements of the largest parameter"},
+    "optimizer_states": {"k": "states of the optimizer"},
+    "outside_layers": {"k": "bytes that the final norm keeps of a channel"},
+    "plain_mlp": {"k": "tensors of the MLP's width"},
+    "projection_inputs": {"k": "inputs kept: one, or one per consumer under autocast"},
+    "qk_norms": {"f": "bytes of the normalised value, 0 where the norm is frozen"},
+    "reduce_scatter_input": {"w": "parameters that are reduced together"},
+    "reduce_scatter_output": {"w": "parameters that are reduced together"},
+    "rms_norms": {"k": "norms of a layer", "s": "bytes of the normalised value, 0 where frozen"},
+    "root_gradients": {"a": "bytes of one element"},
+    "routed_experts": {"k": "experts that each token is sent to"},
+    "softcapped_logits": {"l": "bytes of a logit"},
+    "sub_group_step": {"k": "bytes of an element", "m": "elements of the largest sub-group"},
+}
+
+
+def meaning(formula: Formula, symbol: str) -> str:
+    """What a symbol of a formula's equation stands for.
+
+    Raises:
+        KeyError: nobody has said.
+    """
+    return PARTICULAR.get(formula.name, {}).get(symbol) or COMMON[symbol]
