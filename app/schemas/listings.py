@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from app.schemas.framework_comparison import Comparison
+
 Scope = Literal["none", "world", "node"]
 Place = Literal["gpu", "cpu", "nvme"]
 
@@ -47,4 +49,7 @@ class FrameworkListing:
 
 @dataclass(slots=True)
 class FrameworkList:
+    """Every framework, and how they compare; `comparison` names them by id."""
+
     items: list[FrameworkListing]
+    comparison: Comparison

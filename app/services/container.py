@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.catalog import Catalog, load_catalog
+from app.catalog.claims import load_claims
 from app.services.catalog_documents import CatalogDocuments
+from app.services.claims import JudgedClaims
 from app.services.clock import Clock, utc_now
 from app.services.estimating import Estimator
 from app.services.evidence import measured_evidence
@@ -34,6 +36,7 @@ class Services:
     resolver: Resolver
     estimator: Estimator
     planner: Planner
+    claims: JudgedClaims
     plans: PlanService
     shares: ShareService
 
@@ -59,6 +62,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         resolver=resolver,
         estimator=estimator,
         planner=planner,
+        claims=JudgedClaims(load_claims(), estimator, catalog.version),
         plans=PlanService(database, clock, resolver, planner),
         shares=ShareService(database, clock),
     )

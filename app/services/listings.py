@@ -10,6 +10,7 @@ from app.schemas.listings import (
     StrategyList,
     StrategyListing,
 )
+from app.services.framework_comparison import framework_comparison
 
 
 def strategy_list() -> StrategyList:
@@ -36,9 +37,9 @@ def strategy_list() -> StrategyList:
 
 
 def framework_list() -> FrameworkList:
-    """Every framework with its strategies' ids."""
+    """Every framework with its strategies' ids, and the comparison of them."""
     return FrameworkList(
-        [
+        items=[
             FrameworkListing(
                 id=f.id,
                 title=f.title,
@@ -49,5 +50,6 @@ def framework_list() -> FrameworkList:
                 strategies=[s.id for s in STRATEGIES.values() if s.framework == f.id],
             )
             for f in FRAMEWORKS.values()
-        ]
+        ],
+        comparison=framework_comparison(),
     )

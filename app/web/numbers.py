@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.units import GIB, ceil_div
+from app.domain.units import GB, GIB, ceil_div
 
 MINUS = "−"
 NOTHING = "–"
@@ -13,6 +13,11 @@ def gib(count: int) -> str:
     value = abs(count) / GIB
     text = f"{value:.1f}" if round(value, 1) < 1000 else f"{value:,.0f}"
     return MINUS + text if count < 0 and float(text.replace(",", "")) else text
+
+
+def gb(count: int) -> str:
+    """Bytes as GB (10^9), for sums of figures that others published in that unit."""
+    return f"{count / GB:,.4g} GB"
 
 
 def signed_gib(count: int) -> str:

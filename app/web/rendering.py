@@ -51,6 +51,7 @@ _templates.env.globals.update(
 )
 _templates.env.filters.update(
     gib=numbers.gib,
+    gb=numbers.gb,
     signed_gib=numbers.signed_gib,
     whole_gib=numbers.whole_gib,
     integer=numbers.integer,

@@ -17,6 +17,8 @@ GET /vendor/plotly.min.js
 
 PAGES = """
 GET /
+GET /claims
+GET /frameworks
 GET /gpus
 POST /gpus
 POST /gpus/{profile_id}/delete
@@ -35,6 +37,7 @@ POST /theme
 """
 
 API = """
+GET /api/v1/claims
 POST /api/v1/estimates
 GET /api/v1/frameworks
 GET /api/v1/gpus

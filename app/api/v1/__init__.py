@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from app.api.v1 import (
+    claims,
     estimates,
     frameworks,
     gpus,
@@ -27,6 +28,7 @@ for part in (
     gpus,
     strategies,
     frameworks,
+    claims,
     model_profiles,
     hardware_profiles,
     plans,

@@ -60,7 +60,8 @@ def _catalogue_examples(services: Services) -> dict[str, Any]:
         "list_gpus": {"catalog_version": version, "items": [gpu]},
         "get_gpu": gpu,
         "list_strategies": {"items": to_jsonable_python(strategy_list().items[:1])},
-        "list_frameworks": {"items": to_jsonable_python(framework_list().items[:1])},
+        "list_frameworks": _shortened(framework_list()),
+        "list_claims": _shortened(services.claims.document),
     }
 
 
@@ -99,6 +100,16 @@ def _plan_examples(services: Services) -> dict[str, Any]:
         },
         "open_share": json.loads(SharedPlan(plan, _ENDS).document()),
     }
+
+
+def _shortened(document: Any) -> Any:
+    """A document with the first entry of each of its lists."""
+    plain = to_jsonable_python(document)
+    if isinstance(plain, list):
+        return [_shortened(entry) for entry in plain[:1]]
+    if isinstance(plain, dict):
+        return {name: _shortened(value) for name, value in plain.items()}
+    return plain
 
 
 def _page(item: Any) -> dict[str, Any]:

@@ -12,5 +12,5 @@ router = APIRouter(prefix="/frameworks", tags=["catalogue"])
 
 @router.get("", summary="List the frameworks")
 async def list_frameworks() -> FrameworkList:
-    """Each framework with the version that was measured."""
+    """Each framework with the version that was measured, and how they compare, with sources."""
     return framework_list()
