@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from app.domain.units import Integer
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -59,3 +61,8 @@ class Hardware:
     @cached_property
     def world_size(self) -> int:
         return self.gpus_per_node * self.nodes
+
+    @property
+    def is_hopper_or_newer(self) -> Integer:
+        """As the GPU says: all that the allocations of a step depend on it for."""
+        return self.gpu.is_hopper_or_newer

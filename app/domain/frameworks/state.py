@@ -87,8 +87,8 @@ def step_temporary_terms(
 
 def workspace_terms(job: Job) -> tuple[Term, ...]:
     """cuBLAS workspaces, allocated at the first matrix product of each thread."""
-    hopper = job.hardware.gpu.is_hopper_or_newer
-    size = buffers.HOPPER_WORKSPACE if hopper else buffers.OLDER_WORKSPACE
+    larger = buffers.HOPPER_WORKSPACE - buffers.OLDER_WORKSPACE
+    size = buffers.OLDER_WORKSPACE + larger * job.hardware.is_hopper_or_newer
     return (buffers.cublas_workspaces(u=size),)
 
 
