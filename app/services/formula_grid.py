@@ -109,6 +109,11 @@ def _words(changes: Changes) -> str:
     return ", ".join(f"{name} {value}" for name, value in spelt.items())
 
 
+def base_hardware(catalog: Catalog) -> Hardware:
+    """The machine of the base job."""
+    return Hardware(catalog.gpu(GPU).gpu, GPUS, 1, _PLENTY, _PLENTY)
+
+
 def base_job(catalog: Catalog) -> str:
     """The base job, which the worked examples change, in words."""
     return (
