@@ -10,7 +10,7 @@ import pytest
 
 from app.catalog.measured import measured_runs
 from app.domain.errors import InvalidInput
-from app.services import measurements
+from app.services import json_lines, measurements
 from app.services.evidence import compare
 from app.services.measurements import compare_given, runs_of_documents, runs_of_lines
 from app.services.resolving import Resolver
@@ -73,7 +73,7 @@ def test_a_line_that_is_no_object_is_refused() -> None:
 
 
 def test_of_very_many_bad_fields_the_first_are_named() -> None:
-    assert len(errors_of("{\n" * 300)) == measurements.MAX_ERRORS
+    assert len(errors_of("{\n" * 300)) == json_lines.MAX_ERRORS
 
 
 def test_a_file_without_runs_is_refused() -> None:
@@ -84,7 +84,7 @@ def test_size_and_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert errors_of("{}\n" * (measurements.MAX_RUNS + 1)) == {
         "": "Give at most 500 runs at a time."
     }
-    monkeypatch.setattr(measurements, "MAX_CHARACTERS", 100)
+    monkeypatch.setattr(json_lines, "MAX_CHARACTERS", 100)
     assert errors_of(line()) == {
         "": "Give at most 100 characters at a time: split the file.",
     }
