@@ -9,11 +9,12 @@ the lower price, fewer GPUs, the more preferred way to run it, more headroom.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from app.domain.choice import REACH, levels
+from app.domain.choice import REACH
 from app.domain.strategies import Strategy
 from app.domain.systems.machines import Machines
 from app.domain.systems.sweep import Outcome
@@ -34,23 +35,24 @@ class Tier(NamedTuple):
 class Best(NamedTuple):
     """What is best on each machine: arrays in the machines' order.
 
-    `tier` is a place in the order of preference; the others are as in `Outcome`.
+    `tier` is a place in the order of preference, `member` one among the tier's strategies; the
+    others are as in `Outcome`.
     """
 
     grade: Integer
     tier: Integer
+    member: Integer
     headroom: Integer
     need: Integer
 
 
 def preference(strategies: Iterable[Strategy], variants: int) -> list[Tier]:
     """Every level of strategies under every variant of the training, the preferred one first."""
-    found = [
-        (not equals[0].common, REACH[equals[0].offload], variant, equals[0].complexity, equals)
-        for equals in levels(strategies)
-        for variant in range(variants)
-    ]
-    return [Tier(key[2], tuple(key[4])) for key in sorted(found, key=lambda key: key[:4])]
+    equals: dict[tuple[bool, int, int, int], list[Strategy]] = {}
+    for strategy, variant in product(strategies, range(variants)):
+        place = (not strategy.common, REACH[strategy.offload], variant, strategy.complexity)
+        equals.setdefault(place, []).append(strategy)
+    return [Tier(place[2], tuple(equals[place])) for place in sorted(equals)]
 
 
 def best_of(order: Sequence[Tier], outcomes: Sequence[dict[str, Outcome]]) -> Best:
@@ -60,9 +62,10 @@ def best_of(order: Sequence[Tier], outcomes: Sequence[dict[str, Outcome]]) -> Be
     """
     best: Best | None = None
     for tier, (variant, strategies) in enumerate(order):
-        for strategy in strategies:
+        for member, strategy in enumerate(strategies):
             found = outcomes[variant][strategy.id]
-            here = Best(found.grade, np.full_like(found.grade, tier), found.headroom, found.need)
+            place = (np.full(found.grade.shape, number) for number in (tier, member))
+            here = Best(found.grade, *place, found.headroom, found.need)
             best = here if best is None else _better(best, here)
     if best is None:
         raise ValueError("nothing was swept")

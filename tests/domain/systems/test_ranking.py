@@ -86,6 +86,16 @@ def test_of_misses_the_nearest_is_best() -> None:
     assert found == (DOES_NOT_FIT, 1, -1)
 
 
+def test_the_best_of_equals_is_told_apart() -> None:
+    order = preference([ZERO2, STRATEGIES["fsdp2_shard_grad_op"]], variants=1)
+    for headroom, expected in ((1, "fsdp2_shard_grad_op"), (3, "zero2")):
+        swept = {"zero2": outcome(ZERO2, FITS, headroom)}
+        shard_grad_op = STRATEGIES["fsdp2_shard_grad_op"]
+        swept[shard_grad_op.id] = outcome(shard_grad_op, FITS, 2)
+        found = best_of(order, [swept])
+        assert order[int(found.tier[0])].strategies[int(found.member[0])].id == expected
+
+
 def test_nothing_to_choose_from_is_an_error() -> None:
     with pytest.raises(ValueError, match="swept"):
         best_of([], [])
@@ -96,7 +106,8 @@ def machines(*gpus_per_node: int, gpu: Gpu = GPUS[0]) -> Machines:
 
 
 def best(grades: list[int], tiers: list[int], headroom: list[int], need: list[int]) -> Best:
-    return Best(*(np.array(column) for column in (grades, tiers, headroom, need)))
+    columns = (grades, tiers, [0] * len(tiers), headroom, need)
+    return Best(*(np.array(column) for column in columns))
 
 
 def test_systems_are_ordered_by_verdict_price_size_strategy_and_headroom() -> None:
