@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Bytes = Annotated[int, Field(strict=True, ge=0, le=2**50)]
 Peak = Annotated[int, Field(strict=True, ge=1, le=2**50)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
+Trainer = Literal["pytorch", "hf_trainer"]
 
 
 class _Record(BaseModel):
@@ -44,7 +45,8 @@ class MeasuredRun(_Record):
 
     `campaign` is the month of measuring: overheads were fitted on the first, 2026-10, and the later
     ones test them. `gpus` says whether the other ranks were real or simulated; `base_model` names
-    the model whose configuration was cut to fewer layers.
+    the model whose configuration was cut to fewer layers. `trainer` is the loop that ran the step:
+    a plain PyTorch loop, or Hugging Face Trainer.
     """
 
     id: Label
@@ -54,9 +56,30 @@ class MeasuredRun(_Record):
     request: dict[str, Any]
     measured: Measured
     base_model: Label | None = None
+    trainer: Trainer = "pytorch"
 
 
 def measured_runs() -> Iterator[MeasuredRun]:
     """Every measured run, in the order in which they were made."""
     text = (files("app.catalog") / "data" / "measured_runs.jsonl").read_text(encoding="utf-8")
     return (MeasuredRun.model_validate_json(line) for line in text.splitlines())
+
+
+class CappedRun(_Record):
+    """A measured step again, with the allocator allowed `cap_bytes` and no more: did it run?"""
+
+    id: Label
+    cap_over_peak: float
+    expandable_segments: bool
+    cap_bytes: Peak
+    ran: bool
+
+    @property
+    def allocator(self) -> Literal["default", "expandable_segments"]:
+        return "expandable_segments" if self.expandable_segments else "default"
+
+
+def capped_runs() -> Iterator[CappedRun]:
+    """Every step that was run again under a cap."""
+    text = (files("app.catalog") / "data" / "capped_runs.jsonl").read_text(encoding="utf-8")
+    return (CappedRun.model_validate_json(line) for line in text.splitlines())

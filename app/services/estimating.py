@@ -83,7 +83,7 @@ class Estimator:
                 high_bytes=judgement.high,
             ),
             phases=_phases(usage),
-            components=[_component(term) for term in usage.components],
+            components=[component(term) for term in usage.components],
             reserved_bytes=usage.reserved,
             device_used_bytes=usage.device_used,
             headroom_bytes=judgement.headroom,
@@ -106,7 +106,8 @@ def _phases(usage: Usage) -> document.Phases:
     )
 
 
-def _component(term: Term) -> document.Component:
+def component(term: Term) -> document.Component:
+    """An allocation as the contract shows it."""
     formula = term.formula
     return document.Component(
         name=formula.label,

@@ -1,32 +1,28 @@
 """The engine held against training steps whose memory was read off real GPUs.
 
-`capped_runs.jsonl` in tests/data: the same steps again, with the allocator allowed `cap_bytes` and
-no more; `ran` says whether the step still ran.
+Bands and verdicts are those of the product: as wide as the measured runs near a job allow.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from statistics import mean
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
 from app.catalog import load_catalog
-from app.catalog.measured import measured_runs
+from app.catalog.measured import CappedRun, capped_runs, measured_runs
 from app.domain.architecture import ModelSpec
 from app.domain.assessment import assess
 from app.domain.hardware import Hardware
 from app.domain.verdict import Judgement, Verdict
-from app.services.evidence import Comparison, compare
+from app.services.evidence import Comparison, Evidence, compare
 from app.services.resolving import Resolver
 
 FITTED = "2026-10"
-CAPPED = Path(__file__).parents[1] / "data" / "capped_runs.jsonl"
 
 
 class NoProfiles:
@@ -44,6 +40,11 @@ def comparisons() -> tuple[Comparison, ...]:
     return tuple(compare(measured_runs(), Resolver(load_catalog(), NoProfiles())))
 
 
+@cache
+def evidence() -> Evidence:
+    return Evidence(comparisons())
+
+
 def worst(errors: dict[str, float]) -> str:
     """The five largest errors, to read when a bound fails."""
     largest = sorted(errors.items(), key=lambda item: -abs(item[1]))[:5]
@@ -55,7 +56,9 @@ def mean_size(errors: Iterable[float]) -> float:
 
 
 def judged(comparison: Comparison) -> Judgement:
-    judgement = assess(comparison.job, [comparison.strategy]).outcomes[0].judgement
+    band_percent = evidence().band_percent
+    outcomes = assess(comparison.job, [comparison.strategy], band_percent).outcomes
+    judgement = outcomes[0].judgement
     assert judgement is not None, f"{comparison.run_id} is said to be unsupported, and it ran"
     return judgement
 
@@ -140,25 +143,20 @@ def test_what_stays_allocated_is_within_half_a_per_cent_of_the_peak_on_average(
     assert mean_size(errors.values()) <= 0.005, worst(errors)
 
 
-def capped_runs() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in CAPPED.read_text("utf-8").splitlines()]
-
-
-def verdict_under_cap(capped: dict[str, Any]) -> Verdict:
+def verdict_under_cap(capped: CappedRun) -> Verdict:
     """The cap bounds the allocator alone, so it is what is usable."""
-    (run,) = (c for c in comparisons() if c.run_id == capped["id"])
-    expandable = capped["expandable_segments"]
-    options = replace(run.job.options, allocator="expandable_segments" if expandable else "default")
-    hardware = replace(run.job.hardware, usable_memory_bytes=capped["cap_bytes"])
+    (run,) = (c for c in comparisons() if c.run_id == capped.id)
+    options = replace(run.job.options, allocator=capped.allocator)
+    hardware = replace(run.job.hardware, usable_memory_bytes=capped.cap_bytes)
     return judged(replace(run, job=replace(run.job, hardware=hardware, options=options))).verdict
 
 
 def test_no_job_is_said_to_fit_that_did_not_run() -> None:
-    assert len(capped_runs()) == 28
-    false = [c for c in capped_runs() if not c["ran"] and verdict_under_cap(c) == "fits"]
+    assert len(list(capped_runs())) == 28
+    false = [c for c in capped_runs() if not c.ran and verdict_under_cap(c) == "fits"]
     assert false == []
 
 
 def test_at_most_two_jobs_are_refused_that_ran() -> None:
-    refused = [c for c in capped_runs() if c["ran"] and verdict_under_cap(c) == "does_not_fit"]
+    refused = [c for c in capped_runs() if c.ran and verdict_under_cap(c) == "does_not_fit"]
     assert len(refused) <= 2, refused

@@ -1,0 +1,199 @@
+"""The engine's accuracy: every measured run, and runs that somebody sends, held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
+
+from app.catalog import Catalog
+from app.catalog.measured import CappedRun, capped_runs
+from app.domain.assessment import assess
+from app.domain.errors import FieldError, InvalidInput
+from app.domain.verdict import Verdict
+from app.domain.version import ENGINE_VERSION
+from app.schemas.accuracy import (
+    Accuracy,
+    CappedAccuracy,
+    HeldOut,
+    RunAccuracy,
+    RunComparison,
+    RunDetail,
+    Unproven,
+)
+from app.services.errors import NotFound
+from app.services.estimating import component
+from app.services.evidence import Comparison, Evidence
+from app.services.held_out import held_out
+from app.services.measurements import compare_given, runs_of_documents, runs_of_lines
+from app.services.resolving import Resolver
+from app.services.run_accuracy import (
+    by_strategy,
+    grouped,
+    peak_summary,
+    phase_summaries,
+    reserved_summary,
+    run_accuracy,
+)
+from app.services.unproven import unproven
+
+METHODS = ("full", "lora", "qlora")
+
+
+class Selection(NamedTuple):
+    """Which runs to look at; an empty field takes all."""
+
+    strategy: str = ""
+    family: str = ""
+    method: str = ""
+    campaign: str = ""
+
+
+class AccuracyService:
+    """Answers how far off the engine is. Measured runs are compared once, when first asked for."""
+
+    def __init__(self, catalog: Catalog, evidence: Evidence, resolver: Resolver) -> None:
+        self._catalog = catalog
+        self._evidence = evidence
+        self._resolver = resolver
+
+    @cached_property
+    def whole(self) -> Accuracy:
+        """All measured runs."""
+        return self._accuracy(self._runs)
+
+    def select(self, selection: Selection) -> Accuracy:
+        """The measured runs of a selection, with sums over them alone.
+
+        Raises:
+            InvalidInput: no run is like that; `/query/<field>` says which values there are.
+        """
+        if not any(selection):
+            return self.whole
+        wanted = {name: value for name, value in selection._asdict().items() if value}
+        for name, value in wanted.items():
+            values = {getattr(run, name) for run in self._runs}
+            if value not in values:
+                detail = f"No measured run has this {name}: use one of {', '.join(sorted(values))}."
+                raise InvalidInput(FieldError(f"/query/{name}", detail))
+        runs = [r for r in self._runs if all(getattr(r, n) == v for n, v in wanted.items())]
+        if not runs:
+            detail = "No measured run has all of these: leave one out."
+            raise InvalidInput(*(FieldError(f"/query/{name}", detail) for name in wanted))
+        return self._accuracy(runs)
+
+    def run(self, run_id: str) -> RunDetail:
+        """One measured run.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        found = self._by_id.get(run_id)
+        if found is None:
+            raise NotFound("There is no measured run of this name.")
+        comparison, run = found
+        return RunDetail(
+            run=run,
+            components=[component(term) for term in comparison.usage.components],
+            outside=self._evidence.region.outside(comparison.job, comparison.strategy),
+            request=comparison.run.request,
+        )
+
+    def compare_lines(self, text: str) -> RunComparison:
+        """Runs of a results file, one JSON object a line.
+
+        Raises:
+            InvalidInput: see `runs_of_lines` and `compare_given`.
+        """
+        return self._comparison(compare_given(runs_of_lines(text), self._resolver))
+
+    def compare_documents(self, documents: Sequence[object]) -> RunComparison:
+        """Runs that were read already.
+
+        Raises:
+            InvalidInput: see `runs_of_documents` and `compare_given`.
+        """
+        return self._comparison(compare_given(runs_of_documents(documents), self._resolver))
+
+    @cached_property
+    def _by_id(self) -> dict[str, tuple[Comparison, RunAccuracy]]:
+        region = self._evidence.region
+        return {c.run_id: (c, run_accuracy(c, region)) for c in self._evidence.comparisons}
+
+    @cached_property
+    def _runs(self) -> list[RunAccuracy]:
+        return [run for _, run in self._by_id.values()]
+
+    @cached_property
+    def _capped(self) -> list[tuple[CappedRun, Verdict]]:
+        """The capped runs with the verdict under their cap, which bounds the allocator alone."""
+        judged = []
+        for capped in capped_runs():
+            comparison, _ = self._by_id[capped.id]
+            job = comparison.job
+            limited = replace(
+                job,
+                hardware=replace(job.hardware, usable_memory_bytes=capped.cap_bytes),
+                options=replace(job.options, allocator=capped.allocator),
+            )
+            assessed = assess(limited, [comparison.strategy], self._evidence.band_percent)
+            judgement = assessed.outcomes[0].judgement
+            judged.append((capped, judgement.verdict if judgement else "unsupported"))
+        return judged
+
+    def _accuracy(self, runs: list[RunAccuracy]) -> Accuracy:
+        return Accuracy(
+            engine_version=ENGINE_VERSION,
+            catalog_version=self._catalog.version,
+            campaigns=sorted({run.campaign for run in runs}),
+            versions=_versions(runs),
+            gpus=sorted({run.gpu for run in runs}),
+            overall=peak_summary("all", "All runs", runs),
+            reserved=reserved_summary(runs),
+            by_strategy=by_strategy(runs),
+            by_phase=phase_summaries(runs),
+            by_method=grouped(runs, lambda run: run.method, METHODS),
+            by_family=grouped(runs, lambda run: run.family),
+            by_campaign=grouped(runs, lambda run: run.campaign),
+            capped=self._capped_accuracy({run.id for run in runs}),
+            held_out=self._held_out,
+            unproven=self._unproven,
+            runs=runs,
+        )
+
+    @cached_property
+    def _held_out(self) -> list[HeldOut]:
+        return held_out(self._evidence.comparisons)
+
+    def _capped_accuracy(self, ids: set[str]) -> CappedAccuracy:
+        judged = [(capped.ran, verdict) for capped, verdict in self._capped if capped.id in ids]
+        return CappedAccuracy(
+            runs=len(judged),
+            false_fits=sum(not ran and verdict == "fits" for ran, verdict in judged),
+            refusals=sum(ran and verdict == "does_not_fit" for ran, verdict in judged),
+        )
+
+    @cached_property
+    def _unproven(self) -> list[Unproven]:
+        return unproven(self._evidence.comparisons)
+
+    def _comparison(self, comparisons: list[Comparison]) -> RunComparison:
+        runs = [run_accuracy(c, self._evidence.region) for c in comparisons]
+        return RunComparison(
+            engine_version=ENGINE_VERSION,
+            catalog_version=self._catalog.version,
+            overall=peak_summary("all", "All runs", runs),
+            reserved=reserved_summary(runs),
+            by_strategy=by_strategy(runs),
+            by_phase=phase_summaries(runs),
+            runs=runs,
+        )
+
+
+def _versions(runs: Sequence[RunAccuracy]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for package, version in run.versions.items():
+            found.setdefault(package, set()).add(version)
+    return {package: sorted(versions) for package, versions in found.items()}

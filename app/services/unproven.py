@@ -1,0 +1,66 @@
+"""What is not derived: formulas that are fitted or assumed, and the measured runs behind them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+
+from app.domain.formulas import overhead
+from app.domain.formulas.registry import FORMULAS
+from app.domain.units import Integer
+from app.schemas.accuracy import Unproven
+from app.services.evidence import Comparison
+
+# Overheads were fitted on the runs of this campaign; the later ones test them.
+FITTED_ON = "2026-10"
+
+# What the caching allocator holds beyond the peak is fitted for each engine.
+_RESERVED: dict[str, tuple[str, Callable[..., Integer]]] = {
+    "ddp": ("DDP and one GPU", overhead.reserved_replicated),
+    "fsdp2": ("FSDP2", overhead.reserved_fsdp2),
+    "fsdp1": ("FSDP1", overhead.reserved_fsdp1),
+    "zero12": ("ZeRO-1 and ZeRO-2", overhead.reserved_zero12),
+    "zero3": ("ZeRO-3", overhead.reserved_zero3),
+}
+
+
+def unproven(comparisons: Sequence[Comparison]) -> list[Unproven]:
+    """Every formula that is not derived, with the runs that it was fitted on or that contain it."""
+    return [*_formulas(comparisons), *_reserved(comparisons)]
+
+
+def _formulas(comparisons: Sequence[Comparison]) -> Iterator[Unproven]:
+    runs: dict[str, list[str]] = {
+        name: [] for name, formula in FORMULAS.items() if formula.kind != "derived"
+    }
+    for c in comparisons:
+        terms = (term for load in c.usage.loads for term in load.moment.terms if term.bytes)
+        for name in {term.formula.name for term in terms} & runs.keys():
+            runs[name].append(c.run_id)
+    for name, containing in runs.items():
+        formula = FORMULAS[name]
+        yield Unproven(
+            name=formula.label,
+            equation=formula.equation,
+            kind="fitted" if formula.kind == "fitted" else "assumed",
+            source=formula.source,
+            source_url=formula.url,
+            runs=containing,
+        )
+
+
+def _reserved(comparisons: Sequence[Comparison]) -> Iterator[Unproven]:
+    for engine, (title, function) in _RESERVED.items():
+        equation, _, source = " ".join((inspect.getdoc(function) or "").split()).partition(": ")
+        yield Unproven(
+            name=f"Reserved by the allocator, {title}",
+            equation=equation,
+            kind="fitted",
+            source=source[:1].upper() + source[1:],
+            source_url="",
+            runs=[
+                c.run_id
+                for c in comparisons
+                if c.strategy.engine == engine and c.campaign == FITTED_ON
+            ],
+        )
