@@ -19,6 +19,7 @@ from app.schemas.estimates import (
     EstimateRequest,
     HardwareChoice,
     ModelChoice,
+    OptionsChoice,
     TrainingChoice,
 )
 from app.services.deepspeed_keys import check_deepspeed_keys
@@ -48,16 +49,25 @@ class Resolver:
         Raises:
             InvalidInput: an unknown id, an ambiguous model, or a field that the model rules out.
         """
-        spec = self._model(request.model)
-        hardware = self._hardware(request.hardware)
-        training = _training(request.training, spec)
-        _check_sequence(spec, training)
-        options = Options(
-            deepspeed=_deepspeed(request.options.deepspeed, spec),
-            fsdp_reduce_dtype=request.options.fsdp.reduce_dtype,
-            allocator=request.options.allocator,
+        spec, training, options = self.question(request.model, request.training, request.options)
+        return Job(spec, self._hardware(request.hardware), training, options)
+
+    def question(
+        self, model: ModelChoice, training: TrainingChoice, options: OptionsChoice
+    ) -> tuple[ModelSpec, Training, Options]:
+        """A job but for its machine. Raises as `job` does."""
+        spec = self._model(model)
+        resolved = _training(training, spec)
+        _check_sequence(spec, resolved)
+        return (
+            spec,
+            resolved,
+            Options(
+                deepspeed=_deepspeed(options.deepspeed, spec),
+                fsdp_reduce_dtype=options.fsdp.reduce_dtype,
+                allocator=options.allocator,
+            ),
         )
-        return Job(spec, hardware, training, options)
 
     def _model(self, choice: ModelChoice) -> ModelSpec:
         given = [name for name in ("id", "profile", "config") if getattr(choice, name) is not None]

@@ -64,8 +64,8 @@ def best_of(order: Sequence[Tier], outcomes: Sequence[dict[str, Outcome]]) -> Be
     for tier, (variant, strategies) in enumerate(order):
         for member, strategy in enumerate(strategies):
             found = outcomes[variant][strategy.id]
-            place = (np.full(found.grade.shape, number) for number in (tier, member))
-            here = Best(found.grade, *place, found.headroom, found.need)
+            places = np.full((2, *found.grade.shape), [[tier], [member]])
+            here = Best(found.grade, places[0], places[1], found.headroom, found.need)
             best = here if best is None else _better(best, here)
     if best is None:
         raise ValueError("nothing was swept")
