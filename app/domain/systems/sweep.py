@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.domain.architecture import ModelSpec
+from app.domain.assessment import BandOf, narrowest
 from app.domain.estimate import Evaluator, Usage, steepest
 from app.domain.hardware import Hardware
 from app.domain.job import Job
@@ -50,26 +51,30 @@ def sweep(
     options: Options,
     machines: Machines,
     strategies: Iterable[Strategy],
+    band_of: BandOf = narrowest,
 ) -> Iterator[Outcome]:
     """Evaluate a job of plain numbers on all machines, strategy by strategy.
 
-    The same, to the byte, as `assess` of each machine. There must be a machine.
+    The same, to the byte, as `assess` of each machine. There must be a machine. `band_of` is asked
+    about one GPU architecture and an array of topologies at a time.
     """
     chosen = tuple(strategies)
-    swept = _Sweep(Job(spec, machines.hardware(0), training, options), machines, chosen)
-    return map(swept.outcome, chosen)
+    job = Job(spec, machines.hardware(0), training, options)
+    return map(_Sweep(job, machines, chosen, band_of).outcome, chosen)
 
 
 @dataclass(frozen=True)
 class _Topologies(Hardware):
-    """Distinct machines but for their capacity, as arrays; the GPU stands for none of them."""
+    """Distinct machines but for their capacity and the name of their GPU, as arrays."""
 
     is_hopper_or_newer: Integer = False
 
 
 class _Sweep:
-    def __init__(self, job: Job, machines: Machines, strategies: tuple[Strategy, ...]) -> None:
-        self.job, self.machines = job, machines
+    def __init__(
+        self, job: Job, machines: Machines, strategies: tuple[Strategy, ...], band_of: BandOf
+    ) -> None:
+        self.job, self.machines, self.band_of = job, machines, band_of
         kind = np.int64 if self._small(strategies) else object
         hopper = np.array([gpu.is_hopper_or_newer for gpu in machines.gpus])[machines.gpu]
         width = int(machines.nodes.max()) + 1
@@ -89,6 +94,12 @@ class _Sweep:
         self.host = machines.host_memory_bytes.astype(kind)
         self.nvme = machines.nvme_bytes.astype(kind)
         self.several = (machines.nodes > 1).astype(np.int64)
+        architectures = {gpu.architecture: gpu for gpu in machines.gpus}
+        self.by_architecture = [
+            replace(job, hardware=replace(hardware, gpu=gpu)) for gpu in architectures.values()
+        ]
+        names = list(architectures)
+        self.architecture = np.array([names.index(gpu.architecture) for gpu in machines.gpus])
         self.kinds = [
             [replace(job, hardware=Hardware(gpu, 1, nodes, 0, 0)) for nodes in (1, 2)]
             for gpu in machines.gpus
@@ -112,7 +123,7 @@ class _Sweep:
     def outcome(self, strategy: Strategy) -> Outcome:
         usage = self._spread(self.evaluator.usage(strategy))
         is_short = (usage.host > self.host) | (usage.nvme > self.nvme)
-        standing = hold(self.job, strategy, usage, self.usable, is_short)
+        standing = hold(self.job, strategy, usage, self.usable, is_short, self._band(strategy))
         asked = ((usage.peak, self.usable), (usage.host, self.host), (usage.nvme, self.nvme))
         need = largest(*(size * 1000 // largest(offer, 1) for size, offer in asked))
         return Outcome(
@@ -141,3 +152,11 @@ class _Sweep:
         """Where the combination exists: its rules read the GPU and whether there are nodes."""
         table = [[unsupported(job, strategy) is None for job in jobs] for jobs in self.kinds]
         return np.array(table)[self.machines.gpu, self.several]
+
+    def _band(self, strategy: Strategy) -> Integer:
+        """The band in per cent, which depends on the topology and the GPU's architecture."""
+        table = [
+            np.broadcast_to(self.band_of(job, strategy), (self.topologies,))
+            for job in self.by_architecture
+        ]
+        return np.array(table)[self.architecture[self.machines.gpu], self.topology]

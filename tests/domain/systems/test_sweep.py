@@ -12,11 +12,11 @@ from app.catalog import load_catalog
 from app.domain.assessment import assess
 from app.domain.hardware import Hardware
 from app.domain.job import Job
-from app.domain.strategies import STRATEGIES
+from app.domain.strategies import STRATEGIES, Strategy
 from app.domain.systems.machines import Machines
 from app.domain.systems.sweep import sweep
 from app.domain.training import Lora, Options, Training
-from app.domain.units import GIB
+from app.domain.units import GIB, Integer
 from app.domain.verdict import VERDICTS
 from tests.jobs import deepspeed
 
@@ -61,6 +61,12 @@ def random_job(random: Random) -> tuple[Training, Options]:
     return training, options
 
 
+def band_of(job: Job, strategy: Strategy) -> Integer:
+    """A band that depends on everything that one may: the GPU, the ranks, the strategy."""
+    amounts = 4 * (job.hardware.world_size > 2) + len(job.hardware.gpu.architecture)
+    return amounts + strategy.complexity
+
+
 def rows_of_a_loop(job: Job) -> list[Row]:
     return [
         (
@@ -69,7 +75,7 @@ def rows_of_a_loop(job: Job) -> list[Row]:
             outcome.judgement.headroom if outcome.judgement else None,
             outcome.judgement.max_micro_batch if outcome.judgement else None,
         )
-        for outcome in assess(job).outcomes
+        for outcome in assess(job, STRATEGIES.values(), band_of).outcomes
     ]
 
 
@@ -78,7 +84,8 @@ def rows_of_a_sweep(
 ) -> list[list[Row]]:
     spec = load_catalog().model(model).spec
     rows: list[list[Row]] = [[] for _ in machines]
-    for outcome in sweep(spec, training, options, Machines.of(machines), STRATEGIES.values()):
+    side_by_side = Machines.of(machines)
+    for outcome in sweep(spec, training, options, side_by_side, STRATEGIES.values(), band_of):
         columns = zip(outcome.grade, outcome.headroom, outcome.max_micro_batch, strict=True)
         for row, (grade, headroom, batch) in zip(rows, columns, strict=True):
             verdict = VERDICTS[grade]
