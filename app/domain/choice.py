@@ -9,7 +9,6 @@ this job's traffic on the strategy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from app.domain.assessment import Assessment
@@ -56,6 +55,7 @@ def choose(job: Job, q: ModelQuantities, outcomes: Iterable[Assessment], wishes:
     sharded = any(
         verdict_of(o) == "does_not_fit"
         and o.strategy.shard_parameters == "world"
+        and o.strategy.regathers
         and o.strategy.offload == "none"
         for o in possible
     )
@@ -64,15 +64,6 @@ def choose(job: Job, q: ModelQuantities, outcomes: Iterable[Assessment], wishes:
     if len(level) > 1:
         level.sort(key=lambda outcome: _among_equals(job, q, rules, outcome))
     return Choice(level[0], tuple(level), rules)
-
-
-def levels(strategies: Iterable[Strategy]) -> list[list[Strategy]]:
-    """Strategies in the order in which they are preferred, equals together."""
-
-    def order(strategy: Strategy) -> tuple[bool, int]:
-        return not strategy.common, strategy.complexity
-
-    return [list(equals) for _, equals in groupby(sorted(strategies, key=order), order)]
 
 
 def allowed(outcomes: Iterable[Assessment], offload: Offload) -> list[Assessment]:
@@ -125,9 +116,3 @@ def _among_equals(
     place = favoured.index(framework) if framework in favoured else len(favoured)
     moved = communication(job, outcome.strategy, q)
     return place, int(moved.between_nodes), int(moved.sent), -headroom_of(outcome)
-
-
-def preferred(outcomes: Iterable[Assessment]) -> Assessment | None:
-    """The one to take where no guidance is asked: best rank, then most headroom."""
-    possible = (o for o in outcomes if o.judgement is not None)
-    return min(possible, key=lambda o: (_rank(o), -headroom_of(o)), default=None)

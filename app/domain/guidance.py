@@ -45,6 +45,7 @@ class Situation(NamedTuple):
 class Level:
     """Why strategies of one `complexity` come where they do."""
 
+    id: str
     text: str
     source: str
     source_url: str
@@ -68,31 +69,46 @@ _OFFLOAD = (
     "https://arxiv.org/abs/2101.06840",
 )
 
+_OFFLOADED_OPTIMIZER = Level(
+    "offload_optimizer",
+    "The optimizer moves to host memory only when the GPUs cannot hold it.",
+    *_OFFLOAD,
+)
+
 LEVELS: dict[int, Level] = {
     0: Level(
+        "replicate",
         "A model that fits whole on every GPU is replicated: nothing has to be gathered.",
         "ZeRO, section 7.1: data parallelism moves 2Ψ, Ψ being the model",
         _ZERO,
     ),
     1: Level(
+        "shard_states",
         "Optimizer states and gradients are sharded first: that moves no more than replicas do.",
         "ZeRO, section 7.2.1: stages 1 and 2 move 2Ψ",
         _ZERO,
     ),
     2: Level(
+        "shard_parameters",
         "Parameters are sharded only when they have to be: half as much again is moved.",
         "ZeRO, section 7.2.2: stage 3 moves 3Ψ",
         _ZERO,
     ),
-    3: Level("The optimizer moves to host memory only when the GPUs cannot hold it.", *_OFFLOAD),
-    4: Level("The optimizer moves to host memory only when the GPUs cannot hold it.", *_OFFLOAD),
-    5: Level("Parameters follow the optimizer last: they cross PCIe twice a step.", *_OFFLOAD),
+    3: _OFFLOADED_OPTIMIZER,
+    4: _OFFLOADED_OPTIMIZER,
+    5: Level(
+        "offload_parameters",
+        "Parameters follow the optimizer last: they cross PCIe twice in every step.",
+        *_OFFLOAD,
+    ),
     6: Level(
+        "nvme_last",
         "NVMe comes last: it is the slowest place that a state can be in.",
         "ZeRO-Infinity, section 4: bandwidth that each place needs",
         "https://arxiv.org/abs/2104.07857",
     ),
-}  # fmt: skip
+}
+"""By `Strategy.complexity`."""
 
 _ARTICLE = (
     "VRLA Tech, DeepSpeed vs PyTorch FSDP, 2026",

@@ -6,10 +6,11 @@ trains less, then what is slower, then what has to be bought.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
+from app.domain.hardware import Gpu
 from app.domain.job import Job
 from app.domain.limits import lacks_bf16
 from app.schemas.estimates import EstimateRequest
@@ -17,87 +18,128 @@ from app.schemas.planning import Preferences
 from app.services.patching import Patch, merge
 
 NO_HARDWARE = "$0, no new hardware"
-# Node counts worth offering, as multiples of what is planned.
-GROWTH = (2, 4, 8, 16, 32)
 # Tokens: below this a shorter sequence is no longer the same training.
 SHORTEST = 512
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to change: an imperative, a noun, what it means, its cost, the patch."""
+    """One thing to change: an imperative, a noun, what it means, its cost, the patch.
+
+    `ranks`: the places of what it is made of in the order of proposals, the costliest first;
+    `price_cents`: the least that has to be paid, where known. `free`: the same result at (nearly)
+    the same speed for a setting.
+    """
 
     text: str
     noun: str
     detail: str
     cost: str
     patch: Patch
+    ranks: tuple[int, ...] = ()
+    price_cents: float = 0
+    free: bool = False
+
+    @property
+    def burden(self) -> tuple[tuple[int, ...], float]:
+        """How much it costs the customer, to sort by."""
+        return self.ranks, self.price_cents
 
 
-Proposal = Callable[[EstimateRequest, Preferences, Job], Iterator[Change]]
+@dataclass(frozen=True)
+class Context:
+    """What changes are proposed for: a request, and the GPUs that could replace its own.
+
+    `need`: bytes that the leanest strategy allowed needs on each GPU.
+    """
+
+    request: EstimateRequest
+    preferences: Preferences
+    job: Job
+    market: Sequence[Gpu] = ()
+    need: int = 0
 
 
-def _other_strategy(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    if request.strategies is not None:
-        yield Change(
-            "Use another strategy",
-            "another strategy",
-            "Same result; the state is divided differently.",
-            NO_HARDWARE,
-            {"strategies": None},
-        )
+Proposal = Callable[[Context], Iterator[Change]]
 
 
-def _fp16(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
-    if lacks_bf16(job):
-        yield Change(
+def _free(text: str, noun: str, detail: str, patch: Patch, *, free: bool = False) -> Change:
+    return Change(text, noun, detail, NO_HARDWARE, patch, free=free)
+
+
+def _fp16(context: Context) -> Iterator[Change]:
+    if lacks_bf16(context.job):
+        yield _free(
             "Use fp16 mixed precision",
             "fp16 mixed precision",
             "Same memory; needs loss scaling.",
-            NO_HARDWARE,
             {"training": {"precision": "fp16_mixed"}},
         )
 
 
-def _expandable_segments(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    if job.options.allocator == "default":
-        yield Change(
+def _other_strategy(context: Context) -> Iterator[Change]:
+    if context.request.strategies is not None:
+        yield _free(
+            "Use another strategy",
+            "another strategy",
+            "Same result; the state is divided differently.",
+            {"strategies": None},
+        )
+
+
+def _expandable_segments(context: Context) -> Iterator[Change]:
+    if context.job.options.allocator == "default":
+        yield _free(
             "Set expandable_segments:True",
             "expandable segments",
             "One environment variable; the allocator fragments less.",
-            NO_HARDWARE,
             {"options": {"allocator": "expandable_segments"}},
+            free=True,
         )
 
 
-def _checkpointing(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    if not job.training.activation_checkpointing:
-        yield Change(
+def _flash_attention(context: Context) -> Iterator[Change]:
+    if context.job.training.attention == "eager":
+        yield _free(
+            "Use SDPA attention",
+            "SDPA attention",
+            "Same result; flash kernels never keep the scores whole.",
+            {"training": {"attention": "sdpa"}},
+            free=True,
+        )
+
+
+def _fused_loss(context: Context) -> Iterator[Change]:
+    if not context.job.training.fused_loss:
+        yield _free(
+            "Use a fused loss",
+            "a fused loss",
+            "Same result; the logits are never kept whole (Liger kernels).",
+            {"training": {"fused_loss": True}},
+            free=True,
+        )
+
+
+def _checkpointing(context: Context) -> Iterator[Change]:
+    if not context.job.training.activation_checkpointing:
+        yield _free(
             "Turn on activation checkpointing",
             "activation checkpointing",
             "Same result; recomputes each layer in the backward pass.",
-            NO_HARDWARE,
             {"training": {"activation_checkpointing": True}},
+            free=True,
         )
 
 
-def _smaller_micro_batch(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    batch, steps = job.training.micro_batch_size, job.training.gradient_accumulation_steps
+def _smaller_micro_batch(context: Context) -> Iterator[Change]:
+    training = context.job.training
+    batch, steps = training.micro_batch_size, training.gradient_accumulation_steps
     divisors = [d for d in range(batch - 1, 0, -1) if batch % d == 0][:8]
     for smaller in divisors:
-        yield Change(
+        yield _free(
             f"Use micro-batch {smaller} and {steps * batch // smaller} accumulation steps",
             f"micro-batch {smaller}",
             "Same global batch, in smaller pieces.",
-            NO_HARDWARE,
             {
                 "training": {
                     "micro_batch_size": smaller,
@@ -107,180 +149,156 @@ def _smaller_micro_batch(
         )
 
 
-def _flash_attention(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    if job.training.attention == "eager":
-        yield Change(
-            "Use SDPA attention",
-            "SDPA attention",
-            "Same result; the scores are never kept whole.",
-            NO_HARDWARE,
-            {"training": {"attention": "sdpa"}},
-        )
-
-
-def _eight_bit_optimizer(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    if job.training.optimizer == "adamw" and job.training.method == "full":
-        yield Change(
+def _eight_bit_optimizer(context: Context) -> Iterator[Change]:
+    training = context.job.training
+    if training.method != "full":
+        return
+    if training.optimizer == "adamw":
+        yield _free(
             "Use 8-bit AdamW",
             "8-bit AdamW",
             "Quantised optimizer states; nearly the same result.",
-            NO_HARDWARE,
             {"training": {"optimizer": "adamw_8bit"}},
+        )
+    if training.optimizer in ("adamw", "adamw_8bit"):
+        yield _free(
+            "Use paged 8-bit AdamW",
+            "paged 8-bit AdamW",
+            "Quantised optimizer states that move to host memory under pressure, and slow down.",
+            {"training": {"optimizer": "paged_adamw_8bit"}},
         )
 
 
-def _lora(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
-    if job.training.method == "full":
-        rank = job.training.lora.rank
-        yield Change(
+def _lora(context: Context) -> Iterator[Change]:
+    if context.job.training.method == "full":
+        rank = context.job.training.lora.rank
+        yield _free(
             f"Switch to LoRA, rank {rank}, all linear layers",
             "LoRA",
             "Trains small adapters and leaves the model frozen.",
-            NO_HARDWARE,
             {"training": {"method": "lora"}},
         )
 
 
-def _offload_to_host(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    if preferences.offload == "none":
-        yield Change(
+def _offload_to_host(context: Context) -> Iterator[Change]:
+    if context.preferences.offload == "none":
+        yield _free(
             "Allow offload to host memory",
             "offload to host memory",
             "Same result; slower, since states cross PCIe in every step.",
-            NO_HARDWARE,
             {"preferences": {"offload": "cpu"}},
         )
 
 
-def _qlora(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
-    if job.training.method != "qlora":
-        rank = job.training.lora.rank
-        yield Change(
+def _qlora(context: Context) -> Iterator[Change]:
+    if context.job.training.method != "qlora":
+        rank = context.job.training.lora.rank
+        yield _free(
             f"Switch to QLoRA, rank {rank}",
             "QLoRA",
             "Adapters on a model quantised to 4 bits.",
-            NO_HARDWARE,
             {"training": {"method": "qlora"}},
         )
 
 
-def _offload_to_nvme(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    if preferences.offload != "nvme":
-        yield Change(
-            "Allow offload to NVMe",
-            "offload to NVMe",
-            "Same result; much slower.",
-            NO_HARDWARE,
-            {"preferences": {"offload": "nvme"}},
+def _bf16_states(context: Context) -> Iterator[Change]:
+    training = context.job.training
+    if training.method == "full" and training.precision == "bf16_mixed":
+        yield _free(
+            "Keep weights and optimizer states in bf16",
+            "bf16 states",
+            "No fp32 master weights (PyTorch only): small updates are lost to rounding.",
+            {"training": {"precision": "bf16_pure"}},
         )
 
 
-def _fused_loss(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
-    if not job.training.fused_loss:
-        yield Change(
-            "Use a fused loss",
-            "a fused loss",
-            "Same result; the logits are never kept whole (Liger kernels).",
-            NO_HARDWARE,
-            {"training": {"fused_loss": True}},
-        )
-
-
-def _shorter_sequence(
-    request: EstimateRequest, preferences: Preferences, job: Job
-) -> Iterator[Change]:
-    shorter = job.training.sequence_length
+def _shorter_sequence(context: Context) -> Iterator[Change]:
+    shorter = context.job.training.sequence_length
     while shorter // 2 >= SHORTEST:
         shorter //= 2
-        yield Change(
+        yield _free(
             f"Shorten the sequence to {shorter:,} tokens",
             f"{shorter:,} tokens",
             "Longer documents are cut or split.",
-            NO_HARDWARE,
             {"training": {"sequence_length": shorter}},
         )
 
 
-def _more_nodes(request: EstimateRequest, preferences: Preferences, job: Job) -> Iterator[Change]:
-    if request.hardware.gpu is None:
-        return
-    hardware = job.hardware
-    for factor in GROWTH:
-        nodes = hardware.nodes * factor
-        more = hardware.gpus_per_node * (nodes - hardware.nodes)
-        yield Change(
-            f"Grow to {hardware.gpus_per_node * nodes:,} GPUs ({nodes:,} nodes)",
-            f"{hardware.gpus_per_node * nodes:,} GPUs",
-            "Needs a fast network between the nodes.",
-            _price(job, more),
-            {"hardware": {"nodes": nodes}},
+def _offload_to_nvme(context: Context) -> Iterator[Change]:
+    if context.preferences.offload != "nvme":
+        yield _free(
+            "Allow offload to NVMe",
+            "offload to NVMe",
+            "Same result; much slower.",
+            {"preferences": {"offload": "nvme"}},
         )
 
 
-def _price(job: Job, cards: int) -> str:
-    gpu = job.hardware.gpu
-    if gpu.price_low_cents is None or gpu.price_high_cents is None:
-        return f"{cards:,} more cards; no public price"
-    low, high = gpu.price_low_cents * cards // 100, gpu.price_high_cents * cards // 100
-    span = f"${low:,}" if low == high else f"${low:,}–{high:,}"
-    return f"{span} for {cards:,} more cards"
-
-
-PROPOSALS: tuple[Proposal, ...] = (
+SETTINGS: tuple[Proposal, ...] = (
     _fp16,
     _other_strategy,
     _expandable_segments,
-    _checkpointing,
     _flash_attention,
     _fused_loss,
+    _checkpointing,
     _smaller_micro_batch,
     _eight_bit_optimizer,
     _lora,
     _offload_to_host,
     _qlora,
+    _bf16_states,
     _shorter_sequence,
     _offload_to_nvme,
-    _more_nodes,
 )
 
 
-def proposals(request: EstimateRequest, preferences: Preferences, job: Job) -> list[list[Change]]:
-    """Variants of each change that applies, mildest first; with checkpointing added where off.
+def settings(context: Context) -> list[list[Change]]:
+    """Variants of each change of a setting that applies, mildest first; the cheapest change first.
 
     Of each inner list the first that fits is the one to offer.
     """
-    offered = singles(request, preferences, job)
-    checkpointing = next(_checkpointing(request, preferences, job), None)
-    if checkpointing is not None:
-        offered += [
-            [both(change, checkpointing) for change in variants]
-            for variants in offered
-            if variants[0] != checkpointing
-        ]
+    return ranked(SETTINGS, context)
+
+
+def ranked(
+    proposals: Sequence[Proposal], context: Context, rank: int | None = None
+) -> list[list[Change]]:
+    """What the proposals yield, each with its place in the order of costs, or with `rank`."""
+    offered = []
+    for place, propose in enumerate(proposals):
+        ranks = (place if rank is None else rank,)
+        variants = [replace(change, ranks=ranks) for change in propose(context)]
+        if variants:
+            offered.append(variants)
     return offered
 
 
-def singles(request: EstimateRequest, preferences: Preferences, job: Job) -> list[list[Change]]:
-    """Variants of each single change that applies, mildest first."""
-    offered = [list(propose(request, preferences, job)) for propose in PROPOSALS]
-    return [variants for variants in offered if variants]
-
-
-def pairs(request: EstimateRequest, preferences: Preferences, job: Job) -> list[list[Change]]:
-    """Two changes at once: the strongest of one with every variant of a later one."""
-    return [
+def pairs(offered: Sequence[list[Change]]) -> list[list[Change]]:
+    """Two changes at once: the strongest of one with every variant of another; cheapest first."""
+    found = [
         [both(first[-1], change) for change in second]
-        for first, second in combinations(singles(request, preferences, job), 2)
+        for first, second in combinations(offered, 2)
         if _compatible(first[-1], second[-1])
     ]
+    return sorted(found, key=lambda variants: variants[0].burden)
+
+
+def bundle(offered: Sequence[list[Change]]) -> Change | None:
+    """Everything that is free at once; None where fewer than two changes are."""
+    free = [variants[-1] for variants in offered if variants[-1].free]
+    if len(free) < 2:
+        return None
+    whole = free[0]
+    for change in free[1:]:
+        whole = both(whole, change)
+    nouns = [change.noun for change in free]
+    names = f"{', '.join(nouns[:-1])} and {nouns[-1]}"
+    return replace(
+        whole,
+        text=f"Turn on {names}",
+        noun=names,
+        detail="Same result; recomputes each layer where checkpointing is among them.",
+    )
 
 
 def _compatible(first: Change, second: Change) -> bool:
@@ -295,11 +313,12 @@ def _compatible(first: Change, second: Change) -> bool:
 
 def both(change: Change, other: Change) -> Change:
     """Two changes as one."""
-    cost = change.cost if other.cost == NO_HARDWARE else other.cost
     return Change(
-        f"{change.text} and {other.text[0].lower()}{other.text[1:]}",
-        f"{change.noun} and {other.noun}",
-        change.detail,
-        cost,
-        merge(change.patch, other.patch),
+        text=f"{change.text} and {other.text[0].lower()}{other.text[1:]}",
+        noun=f"{change.noun} and {other.noun}",
+        detail=f"{change.detail} {other.detail}",
+        cost=change.cost if other.cost == NO_HARDWARE else other.cost,
+        patch=merge(change.patch, other.patch),
+        ranks=tuple(sorted((*change.ranks, *other.ranks), reverse=True)),
+        price_cents=change.price_cents + other.price_cents,
     )

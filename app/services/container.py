@@ -16,6 +16,7 @@ from app.services.model_profiles import ModelProfiles
 from app.services.planning import Planner
 from app.services.plans import PlanService
 from app.services.profile_source import SavedProfiles
+from app.services.recommending import Recommender
 from app.services.resolving import Resolver
 from app.services.shares import ShareService
 from app.settings import Settings
@@ -36,6 +37,7 @@ class Services:
     resolver: Resolver
     estimator: Estimator
     planner: Planner
+    recommender: Recommender
     claims: JudgedClaims
     plans: PlanService
     shares: ShareService
@@ -50,7 +52,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     profiles = SavedProfiles(model_profiles, hardware_profiles)
     resolver = Resolver(catalog, profiles)
     estimator = Estimator(resolver, catalog.version, measured_evidence(catalog))
-    planner = Planner(estimator)
+    planner = Planner(estimator, [entry.gpu for entry in catalog.gpus.values()])
     return Services(
         settings=settings,
         catalog=catalog,
@@ -62,6 +64,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         resolver=resolver,
         estimator=estimator,
         planner=planner,
+        recommender=Recommender(planner, catalog.version),
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
         plans=PlanService(database, clock, resolver, planner),
         shares=ShareService(database, clock),

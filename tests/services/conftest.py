@@ -49,4 +49,4 @@ def estimator(resolver: Resolver, evidence: Evidence) -> Estimator:
 
 @pytest.fixture(scope="session")
 def planner(estimator: Estimator) -> Planner:
-    return Planner(estimator)
+    return Planner(estimator, [entry.gpu for entry in load_catalog().gpus.values()])

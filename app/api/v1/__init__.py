@@ -13,6 +13,7 @@ from app.api.v1 import (
     model_profiles,
     models,
     plans,
+    recommendations,
     shares,
     strategies,
 )
@@ -24,6 +25,7 @@ router = APIRouter(
 )
 for part in (
     estimates,
+    recommendations,
     models,
     gpus,
     strategies,

@@ -10,6 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from app.schemas.plans import NewPlan, PlanSummary, Share
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
+from app.schemas.recommendations import RECOMMENDATION_REQUESTS, RecommendationRequest
 from app.services.container import Services
 from app.services.listings import framework_list, strategy_list
 from app.services.shares import SharedPlan
@@ -87,6 +88,7 @@ def _plan_examples(services: Services) -> dict[str, Any]:
     share = to_jsonable_python(Share("sh_5d3a91c07be2f648", _NOW, _ENDS, None, None))
     return {
         "create_estimate": document["result"]["estimate"],
+        "create_recommendation": _recommendation(services),
         "list_plans": _page({name: document[name] for name in PlanSummary.__slots__}),
         "create_plan": document,
         "get_plan": document,
@@ -110,6 +112,15 @@ def _shortened(document: Any) -> Any:
     if isinstance(plain, dict):
         return {name: _shortened(value) for name, value in plain.items()}
     return plain
+
+
+def _recommendation(services: Services) -> Any:
+    """Shortened: the first of each list says what the others look like."""
+    request = RECOMMENDATION_REQUESTS["what_would_fit"]["value"]
+    answer = services.recommender.recommend(RecommendationRequest.model_validate(request))
+    document = to_jsonable_python(answer)
+    shortened = ("reasons", "alternatives", "changes_to_fit")
+    return {name: part[:2] if name in shortened else part for name, part in document.items()}
 
 
 def _page(item: Any) -> dict[str, Any]:

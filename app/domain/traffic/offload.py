@@ -26,6 +26,9 @@ _STAGE12 = f"{_DEEPSPEED}/zero/stage_1_and_2.py"
 _STAGE3 = f"{_DEEPSPEED}/zero/stage3.py"
 _COORDINATOR = f"{_DEEPSPEED}/zero/partitioned_param_coordinator.py"
 _SWAPPER = f"{_DEEPSPEED}/swap_tensor/partitioned_optimizer_swapper.py"
+_IN_STAGE12 = "DeepSpeed 0.19.8, stage_1_and_2.py"
+_IN_STAGE3 = "DeepSpeed 0.19.8, stage3.py"
+_IN_SWAPPER = "DeepSpeed 0.19.8, partitioned_optimizer_swapper.py"
 _OFFLOAD_CONFIG = f"{_DEEPSPEED}/zero/offload_config.py"
 _FSDP2 = "https://github.com/pytorch/pytorch/blob/main/torch/distributed/fsdp/_fully_shard"
 
@@ -74,7 +77,7 @@ def time_floor(gpu: Gpu, flows: tuple[Flow, ...]) -> Floor | None:
         floors.append(Floor(pcie / (link[0] * GB), f"{link[1]}, {link[0]:g} GB/s each way"))
     nvme = max(moved.get("nvme_read", 0), moved.get("nvme_write", 0))
     if nvme:
-        drive = f"one PCIe 4.0 ×4 drive per node, {NVME_GB_S:g} GB/s each way (assumed)"
+        drive = f"one PCIe 4.0 ×4 drive per node assumed, {NVME_GB_S:g} GB/s each way"
         floors.append(Floor(nvme / (NVME_GB_S * GB), drive))
     return max(floors, default=None)
 
@@ -105,13 +108,13 @@ def _zero12(job: Job, strategy: Strategy, q: ModelQuantities) -> tuple[Flow, ...
             FP32 * share,
             "4 × T ÷ N",
             symbols,
-            "async_inplace_copy_grad_to_fp32_buffer_from_gpu",
+            f"{_IN_STAGE12}: async_inplace_copy_grad_to_fp32_buffer_from_gpu",
             _STAGE12,
         ),
-        _updated_parameters(share, size, symbols, "step: bit16_partitions copied back", _STAGE12),
+        _updated_parameters(share, size, symbols, f"{_IN_STAGE12}: step", _STAGE12),
     ]
     if steps > 1:
-        said = "async_accumulate_grad_in_cpu_via_gpu, every micro-batch"
+        said = f"{_IN_STAGE12}: async_accumulate_grad_in_cpu_via_gpu"
         flows += _accumulation(share, size, steps, steps - 1, symbols, (said, _STAGE12))
     return tuple(flows)
 
@@ -128,7 +131,7 @@ def _zero3(job: Job, strategy: Strategy, q: ModelQuantities) -> tuple[Flow, ...]
     symbols = {"T": q.trained, "N": ranks, "g": size}
     flows = [
         *_accumulation(
-            share, size, steps, steps, symbols, ("partition_grads, every micro-batch", _STAGE3)
+            share, size, steps, steps, symbols, (f"{_IN_STAGE3}: partition_grads", _STAGE3)
         ),
         Flow(
             "Gradients to the host in fp32",
@@ -136,12 +139,12 @@ def _zero3(job: Job, strategy: Strategy, q: ModelQuantities) -> tuple[Flow, ...]
             FP32 * share,
             "4 × T ÷ N",
             symbols,
-            "_offload_grad_partition_at_boundary",
+            f"{_IN_STAGE3}: _offload_grad_partition_at_boundary",
             _STAGE3,
         ),
     ]
     if strategy.parameters_on == "gpu":
-        said = "_reassign_or_swap_out_partitioned_parameters"
+        said = f"{_IN_STAGE3}: _reassign_or_swap_out_partitioned_parameters"
         flows.append(_updated_parameters(share, size, symbols, said, _STAGE3))
     else:
         flows.append(_gathered_shards(job, q, size))
@@ -166,7 +169,7 @@ def _fsdp2(job: Job, strategy: Strategy, q: ModelQuantities) -> tuple[Flow, ...]
             gathers * steps * kept * ceil_div(model, ranks),
             "k × A × W × g ÷ N",
             {"k": gathers, "A": steps, "W": model, "g": kept, "N": ranks},
-            "FSDPParam.all_gather_inputs: moved first, cast after",
+            "PyTorch FSDP2, all_gather_inputs: shards are moved first and cast after",
             f"{_FSDP2}/_fsdp_param.py",
         ),
         Flow(
@@ -175,7 +178,7 @@ def _fsdp2(job: Job, strategy: Strategy, q: ModelQuantities) -> tuple[Flow, ...]
             steps * gradient * ceil_div(q.trained, ranks),
             "A × T × B ÷ N",
             {"A": steps, "T": q.trained, "B": gradient, "N": ranks},
-            "foreach_reduce: each reduced shard is copied to the host",
+            "PyTorch FSDP2, foreach_reduce: each reduced shard is copied to the host",
             f"{_FSDP2}/_fsdp_collectives.py",
         ),
     )
@@ -241,7 +244,7 @@ def _gathered_shards(job: Job, q: ModelQuantities, size: int) -> Flow:
         steps * size * ceil_div(2 * model - kept, ranks),
         "A × g × (2 × W - m) ÷ N",
         {"A": steps, "g": size, "W": model, "m": kept, "N": ranks},
-        "fetch_sub_module in forward and backward, less stage3_max_live_parameters",
+        "DeepSpeed 0.19.8, fetch_sub_module: every gather but what stays live",
         _COORDINATOR,
     )
 
@@ -259,10 +262,13 @@ def _swapped(job: Job, q: ModelQuantities, size: int) -> list[Flow]:
     kept = smallest(model, job.options.deepspeed.stage3_max_live_parameters)
     read = largest(0, ceil_div(2 * model - kept, ranks) - 2 * resident)
     written = largest(0, share - resident)
-    said = ("swap_in_optimizer_state, swap_out_optimizer_state", _SWAPPER)
+    said = (f"{_IN_SWAPPER}: swap_in_optimizer_state, swap_out_optimizer_state", _SWAPPER)
     swapped = {"S": per_node * states}
     gradients = {"T": q.trained, "N": ranks, "G": per_node}
-    limit = ("offload_param: max_in_cpu elements of a rank stay in host memory", _OFFLOAD_CONFIG)
+    limit = (
+        "DeepSpeed 0.19.8, offload_param: max_in_cpu elements stay on the host",
+        _OFFLOAD_CONFIG,
+    )
     return [
         Flow("Optimizer states from NVMe", "nvme_read", per_node * states, "S", swapped, *said),
         Flow("Optimizer states to NVMe", "nvme_write", per_node * states, "S", swapped, *said),
@@ -272,7 +278,7 @@ def _swapped(job: Job, q: ModelQuantities, size: int) -> list[Flow]:
             per_node * FP32 * share,
             "4 × G × T ÷ N",
             gradients,
-            "swap_out_gradients",
+            f"{_IN_SWAPPER}: swap_out_gradients",
             _SWAPPER,
         ),
         Flow(
@@ -281,7 +287,7 @@ def _swapped(job: Job, q: ModelQuantities, size: int) -> list[Flow]:
             per_node * FP32 * share,
             "4 × G × T ÷ N",
             gradients,
-            "swap_in_optimizer_state",
+            f"{_IN_SWAPPER}: swap_in_optimizer_state",
             _SWAPPER,
         ),
         Flow(
