@@ -62,6 +62,7 @@ PUT /api/v1/plans/{plan_id}
 GET /api/v1/plans/{plan_id}/shares
 POST /api/v1/plans/{plan_id}/shares
 DELETE /api/v1/plans/{plan_id}/shares/{share_id}
+POST /api/v1/recommendations
 GET /api/v1/shares/{token}
 GET /api/v1/strategies
 """
