@@ -14,7 +14,7 @@ from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Numerics
 from app.domain.quantities import ModelQuantities
 from app.domain.training import PrecisionId
-from app.domain.units import Integer, ceil_div, power_of_two_above
+from app.domain.units import Integer, ceil_div, largest, power_of_two_above
 
 _MIXED = Numerics(BF16, BF16, BF16, "half")
 
@@ -181,6 +181,20 @@ def _largest_sub_groups(q: ModelQuantities, ranks: tuple[int, ...], limit: int) 
         highest = np.maximum(highest, group)
         group = group * (group < limit)
     return highest
+
+
+# ZeRO-Infinity's staging buffers in host memory: offload_param's buffer_count, and the least
+# elements of one. Source: deepspeed/runtime/zero/offload_config.py.
+PARAMETER_SWAP_BUFFERS = 5
+_SWAP_BUFFER = 100_000_000
+
+
+def parameter_swap_buffer(largest_tensor: int, ranks: Integer) -> Integer:
+    """Elements of one staging buffer: a shard of the largest parameter has to fit in it.
+
+    Source: deepspeed/runtime/swap_tensor/partitioned_param_swapper.py, reserve_available_buffers.
+    """
+    return largest(_SWAP_BUFFER, ceil_div(largest_tensor, ranks))
 
 
 def pinned(size: Integer) -> Integer:

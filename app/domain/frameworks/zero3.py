@@ -28,10 +28,6 @@ from app.domain.units import Integer, ceil_div, smallest
 NUMERICS = zero.NUMERICS
 adapter_bytes = zero.adapter_bytes
 
-# Pinned staging buffers of ZeRO-Infinity in host memory: buffer_count × buffer_size elements of
-# offload_param's defaults. Source: deepspeed/runtime/zero/offload_config.py.
-PARAMETER_SWAP_BUFFERS = 5 * 100_000_000
-
 
 def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
     """Everything is partitioned; gathered parameters fill up to `stage3_max_live_parameters`."""
@@ -160,7 +156,8 @@ class _Zero3:
         if self.strategy.parameters_on == "cpu":
             total += 2 * zero.pinned(self.size * model)
         if self.strategy.parameters_on == "nvme":
-            total += zero.pinned(self.size * PARAMETER_SWAP_BUFFERS) + FP32 * share
+            buffer = zero.parameter_swap_buffer(self.q.spec.largest_tensor_parameters, self.ranks)
+            total += zero.pinned(self.size * zero.PARAMETER_SWAP_BUFFERS * buffer) + FP32 * share
         return total
 
     def _nvme_bytes(self) -> Integer:

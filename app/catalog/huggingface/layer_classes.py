@@ -1,0 +1,55 @@
+"""The class of each family's decoder layer: the unit that FSDP wraps.
+
+Named as in transformers 5.23 (models/<model_type>/modeling_<model_type>.py). A `model_type` whose
+code is not in transformers has no entry.
+"""
+
+from __future__ import annotations
+
+LAYER_CLASSES = {
+    "bloom": "BloomBlock",
+    "cohere": "CohereDecoderLayer",
+    "deepseek_v2": "DeepseekV2DecoderLayer",
+    "deepseek_v3": "DeepseekV3DecoderLayer",
+    "deepseek_v32": "DeepseekV32DecoderLayer",
+    "falcon": "FalconDecoderLayer",
+    "gemma": "GemmaDecoderLayer",
+    "gemma2": "Gemma2DecoderLayer",
+    "gemma3_text": "Gemma3DecoderLayer",
+    "gemma4_text": "Gemma4TextDecoderLayer",
+    "glm": "GlmDecoderLayer",
+    "glm4": "Glm4DecoderLayer",
+    "glm4_moe": "Glm4MoeDecoderLayer",
+    "glm4_moe_lite": "Glm4MoeLiteDecoderLayer",
+    "gpt2": "GPT2Block",
+    "gpt_bigcode": "GPTBigCodeBlock",
+    "gpt_neox": "GPTNeoXLayer",
+    "gpt_oss": "GptOssDecoderLayer",
+    "gptj": "GPTJBlock",
+    "granite": "GraniteDecoderLayer",
+    "granitemoe": "GraniteMoeDecoderLayer",
+    "llama": "LlamaDecoderLayer",
+    "llama4_text": "Llama4TextDecoderLayer",
+    "ministral3": "Ministral3DecoderLayer",
+    "mistral": "MistralDecoderLayer",
+    "mixtral": "MixtralDecoderLayer",
+    "nemotron_h": "NemotronHBlock",
+    "olmo": "OlmoDecoderLayer",
+    "olmo2": "Olmo2DecoderLayer",
+    "olmo3": "Olmo3DecoderLayer",
+    "olmoe": "OlmoeDecoderLayer",
+    "opt": "OPTDecoderLayer",
+    "phi": "PhiDecoderLayer",
+    "phi3": "Phi3DecoderLayer",
+    "phimoe": "PhimoeDecoderLayer",
+    "qwen2": "Qwen2DecoderLayer",
+    "qwen2_moe": "Qwen2MoeDecoderLayer",
+    "qwen3": "Qwen3DecoderLayer",
+    "qwen3_5_moe_text": "Qwen3_5MoeDecoderLayer",
+    "qwen3_5_text": "Qwen3_5DecoderLayer",
+    "qwen3_moe": "Qwen3MoeDecoderLayer",
+    "qwen3_next": "Qwen3NextDecoderLayer",
+    "smollm3": "SmolLM3DecoderLayer",
+    "stablelm": "StableLmDecoderLayer",
+    "starcoder2": "Starcoder2DecoderLayer",
+}
