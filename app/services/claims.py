@@ -81,7 +81,7 @@ class JudgedClaims:
             for setting, one in zip(claim.settings, asked, strict=True)
         ]
         source = self._records.sources[claim.source]
-        judgement, reason = _judged(claim.asserts, [setting.answer for setting in settings])
+        judgement, reason = judged(claim.asserts, [setting.answer for setting in settings])
         return Claim(
             id=claim.id,
             topic=topic,
@@ -125,7 +125,8 @@ def _favour(estimate: StrategyEstimate) -> tuple[int, int]:
     return _BEST_FIRST.index(estimate.verdict), peak
 
 
-def _judged(asserts: record.Assertion, answers: list[Answer]) -> tuple[Judgement, str]:
+def judged(asserts: record.Assertion, answers: list[Answer]) -> tuple[Judgement, str]:
+    """The judgement that follows from the settings' answers, and its reason in a sentence."""
     if isinstance(asserts, record.NotComparable):
         return "not_comparable", asserts.reason
     total = len(answers) - answers.count("not_asked")

@@ -25,11 +25,14 @@ JUDGEMENTS: dict[Judgement, tuple[Verdict, str]] = {
     "does_not_hold": ("does_not_fit", "Does not hold"),
     "not_comparable": ("unsupported", "Not comparable"),
 }
+# The topic whose claims are lines of one table: weights and optimizer memory.
+TABLE_TOPIC = "vendor-table"
+TABLE_COLUMNS = 2
 ANSWERS: dict[str, tuple[Verdict, str]] = {
-    "yes": ("fits", "True"),
+    "yes": ("fits", "Claim true"),
     "partly": ("tight", "At the limit"),
-    "no": ("does_not_fit", "False"),
-    "not_asked": ("unsupported", "Beside it"),
+    "no": ("does_not_fit", "Claim false"),
+    "not_asked": ("unsupported", "Beside the claim"),
 }
 
 
@@ -43,13 +46,29 @@ class SettingRow:
     chart: Chart
     href: str | None
 
+    @property
+    def lowest(self) -> int:
+        """The peak in bytes of the leanest strategy that is possible."""
+        return min(line.total_bytes for line in self.chart.rows if line.total_bytes is not None)
+
 
 @dataclass(frozen=True)
 class ClaimRow:
+    """A claim with its settings; `overview` where it is a line of a published table."""
+
     claim: Claim
     verdict: Verdict
     word: str
     settings: tuple[SettingRow, ...]
+
+    @property
+    def overview(self) -> bool:
+        claim = self.claim
+        return (
+            len(claim.figures) == TABLE_COLUMNS
+            and claim.topic == TABLE_TOPIC
+            and all(setting.setting.reference_request is None for setting in self.settings)
+        )
 
 
 @router.get("")
@@ -78,5 +97,5 @@ def _setting(setting: ClaimSetting, response: EstimateResponse) -> SettingRow:
     request = EstimateRequest.model_validate(setting.request)
     plannable = request.model.id is not None and request.hardware.usable_memory_bytes is None
     href = f"/?{forms.query(request, Preferences())}" if plannable else None
-    chart = chart_of(response, fsdp1=True)
+    chart = chart_of(response, full_scale=True, fsdp1=True)
     return SettingRow(setting, *ANSWERS[setting.answer], chart, href)

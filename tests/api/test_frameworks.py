@@ -37,3 +37,14 @@ def test_a_framework_has_a_title_a_sentence_and_its_documentation(client: TestCl
         assert item["title"]
         assert item["summary"].endswith(".")
         assert item["source_url"].startswith("https://")
+
+
+def test_the_comparison_names_the_frameworks_that_are_listed(client: TestClient) -> None:
+    answer = client.get("/api/v1/frameworks").json()
+    ids = [item["id"] for item in answer["items"]]
+    sources = {source["id"] for source in answer["comparison"]["sources"]}
+    for aspect in answer["comparison"]["aspects"]:
+        assert [cell["framework"] for cell in aspect["cells"]] == ids
+        assert set(aspect["sources"]) <= sources
+    assert answer["comparison"]["questions"]
+    assert answer["comparison"]["gaps"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.units import GIB
+from app.domain.units import GB, GIB
 from app.web import numbers
 
 
@@ -60,3 +60,8 @@ def test_a_measured_error_is_never_said_to_be_nothing() -> None:
 def test_what_a_node_needs_is_rounded_up_like_the_sentence_that_says_so() -> None:
     assert numbers.whole_gib(1821 * GIB) == "1,821"
     assert numbers.whole_gib(1821 * GIB + 1) == "1,822"
+
+
+def test_gb_are_for_what_others_published_in_them() -> None:
+    assert numbers.gb(17_500_000_000) == "17.5 GB"
+    assert numbers.gb(1_200 * GB) == "1,200 GB"
