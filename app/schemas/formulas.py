@@ -70,10 +70,31 @@ class FormulaDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Overhead:
+    """What strategies need outside the allocator, in bytes; fitted to the measured runs.
+
+    `nccl_bytes` are those of two ranks; `host_bytes` those of one process without offload.
+    """
+
+    strategies: list[str]
+    context_bytes: int
+    libraries_bytes: int
+    nccl_bytes: int
+    host_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class FormulaList:
-    """Every formula, in the order of the chart's groups. `measured_runs` is how many there are."""
+    """Every formula, in the order of the chart's groups, and what lies around their sum.
+
+    `measured_runs` is how many runs there are. `reserved` says how much the caching allocator
+    holds beyond the peak; `overhead_basis` on what that and `overheads` were fitted.
+    """
 
     engine_version: str
     base_job: str
     measured_runs: int
     items: list[FormulaDocument]
+    reserved: list[str]
+    overheads: list[Overhead]
+    overhead_basis: str

@@ -7,19 +7,20 @@ catalogue; a test holds random jobs against it.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from inspect import getdoc, getmembers, isfunction
 from itertools import chain
 from typing import NamedTuple, get_args
 
 from app.catalog import Catalog
 from app.domain.estimate import Evaluator
+from app.domain.formulas import overhead
 from app.domain.formulas.registry import FORMULAS, Formula, Group, Term
 from app.domain.formulas.symbols import meaning
-from app.domain.frameworks import FRAMEWORKS
+from app.domain.frameworks import ENGINES, FRAMEWORKS
 from app.domain.job import PHASES, Job, Moment, Phase
 from app.domain.limits import unsupported
 from app.domain.strategies import STRATEGIES, Strategy
@@ -30,6 +31,7 @@ from app.schemas.formulas import (
     Example,
     FormulaDocument,
     FormulaList,
+    Overhead,
     Symbol,
 )
 from app.services.evidence import Comparison, measured_comparisons
@@ -63,14 +65,47 @@ def formula_reference(catalog: Catalog) -> FormulaList:
     seen = {name: _Seen() for name in FORMULAS}
     for step in chain(_from_grid(catalog), _from_runs(comparisons)):
         _observe(seen, step)
-    order = get_args(Group)
-    registered = sorted(FORMULAS.values(), key=lambda formula: order.index(formula.group))
     return FormulaList(
         engine_version=ENGINE_VERSION,
         base_job=base_job(catalog),
         measured_runs=len(comparisons),
-        items=[_document(formula, seen[formula.name]) for formula in registered],
+        items=[_document(f, seen[f.name]) for f in sorted(FORMULAS.values(), key=_place)],
+        reserved=[
+            _said(f)
+            for _, f in getmembers(overhead, isfunction)
+            if f.__module__ == overhead.__name__
+        ],
+        overheads=list(_overheads()),
+        overhead_basis=_said(overhead),
     )
+
+
+# A group's own module comes first, what a framework's buffers add to it after.
+_MODULES = ("states", "activations", "loss", "buffers")
+
+
+def _place(formula: Formula) -> tuple[int, int]:
+    """Where a formula stands in the reference; those of a module keep its order."""
+    module = formula.function.__module__.rpartition(".")[2]
+    known = module in _MODULES
+    at = _MODULES.index(module) if known else len(_MODULES)
+    return get_args(Group).index(formula.group), at
+
+
+def _overheads() -> Iterator[Overhead]:
+    for name, engine in ENGINES.items():
+        yield Overhead(
+            strategies=[s.id for s in STRATEGIES.values() if s.engine == name],
+            context_bytes=overhead.CONTEXT,
+            libraries_bytes=engine.libraries,
+            nccl_bytes=engine.nccl,
+            host_bytes=engine.host_process,
+        )
+
+
+def _said(thing: object) -> str:
+    """A docstring as one paragraph."""
+    return " ".join((getdoc(thing) or "").split())
 
 
 @lru_cache(maxsize=1)
@@ -173,7 +208,7 @@ def _document(formula: Formula, seen: _Seen) -> FormulaDocument:
         id=formula.name,
         name=formula.label,
         group=formula.group,
-        description=" ".join((inspect.getdoc(formula.function) or "").split()),
+        description=_said(formula.function),
         equation=formula.equation,
         unit="bytes",
         symbols=[Symbol(symbol, meaning(formula, symbol)) for symbol in formula.symbols],

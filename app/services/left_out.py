@@ -28,6 +28,24 @@ VARIANTS: tuple[tuple[str, Training], ...] = (
     ("On, with a fused loss", replace(BASE, activation_checkpointing=True, fused_loss=True)),
 )
 
+RULE = (
+    "Most calculators add 16 bytes for every parameter (weights, gradients, Adam states), divided "
+    "by the GPUs, to the activations of a GPT layer: 34 × t × h bytes, or 2 × t × h with "
+    "checkpointing, for t tokens and hidden size h (ZeRO, section 3.1; Korthikanti et al., 2022, "
+    "equation 1). That is a fair count of what training keeps. It is not what a step allocates."
+)
+BRIDGE_REMARK = (
+    "At the loss no gradient exists yet: the rule counts bytes that are not there, and that hides "
+    "a part of what it leaves out. Embedding, final norm and head are gathered whole on every GPU, "
+    "and neither they nor the logits shrink with more GPUs. A fused loss makes no logits, and yet "
+    "the peak hardly falls: it moves to the reduction of the root’s gradients."
+)
+MOMENTS_REMARK = (
+    "Several moments come close to the peak, so what removes the highest uncovers the next. The "
+    "gradients of embedding, final norm and head are reduced in one piece: 2 bytes an element in "
+    "bf16 and 4 in the fp32 buffer that they are copied to, on every GPU, however many there are."
+)
+
 # What the rule counts: formulas of training state, and the group of activations.
 _STATE = ("weights", "master_weights", "gradients", "optimizer_states")
 
@@ -100,7 +118,10 @@ class RunRow:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """The whole comparison. `peaks` names the moment of each variant's peak."""
+    """The whole comparison, with what to read in it.
+
+    `peaks` names the moment of each variant's peak.
+    """
 
     job: str
     variants: tuple[str, ...]
@@ -108,6 +129,9 @@ class LeftOut:
     bridge: tuple[BridgeRow, ...]
     moments: tuple[MomentRow, ...]
     runs: tuple[RunRow, ...]
+    rule: str = RULE
+    bridge_remark: str = BRIDGE_REMARK
+    moments_remark: str = MOMENTS_REMARK
 
     @property
     def rule_error(self) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web import catalogue, claims, frameworks, planner, plans, shares, theme, vendor
+from app.web import catalogue, claims, formulas, frameworks, planner, plans, shares, theme, vendor
 
 router = APIRouter()
-for page in (planner, catalogue, frameworks, claims, plans, shares, theme, vendor):
+for page in (planner, catalogue, frameworks, claims, formulas, plans, shares, theme, vendor):
     router.include_router(page.router)

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.schemas.estimates import Component, Evidence, StrategyEstimate, Verdict
 from app.schemas.planning import Fix, PlanResult
+from app.services.formula_reference import formula_id
 from app.web.bars import (
     GROUP_TITLES,
     GROUPS,
@@ -53,8 +54,9 @@ class FixRow:
 
 @dataclass(frozen=True)
 class PartRow:
-    """One component of the peak with its arithmetic."""
+    """One component of the peak with its arithmetic. `id` is that of its formula, "" if gone."""
 
+    id: str
     name: str
     group: str
     amount: str
@@ -225,6 +227,7 @@ def _merged(parts: list[Component]) -> list[tuple[Component, int]]:
 
 def _part(part: Component, count: int) -> PartRow:
     return PartRow(
+        id=formula_id(part.name, part.formula),
         name=_capitalised(part.name),
         group=part.group,
         amount=gib(part.bytes),

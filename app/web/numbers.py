@@ -50,6 +50,12 @@ def percent(fraction: float) -> str:
     return "under 0.1 %" if text == "0.0 %" else text
 
 
+def signed_percent(fraction: float) -> str:
+    """A signed fraction as a percentage with one decimal and its sign: "+1.2 %", "−0.3 %"."""
+    text = f"{fraction * 100:+.1f} %".replace("-", MINUS)
+    return "0.0 %" if text[1:] == "0.0 %" else text
+
+
 def dollars(low_cents: int | None, high_cents: int | None) -> str:
     """A price range in dollars: "$8,500", "$8,500–9,200", or that there is none."""
     texts = [f"{cents / 100:,.0f}" for cents in (low_cents, high_cents) if cents is not None]

@@ -57,6 +57,7 @@ _templates.env.filters.update(
     integer=numbers.integer,
     parameters=numbers.parameters,
     percent=numbers.percent,
+    signed_percent=numbers.signed_percent,
     emphasised=emphasised,
     vendor=vendor_name,
     card_price=lambda price: numbers.dollars(price.low_cents, price.high_cents),

@@ -18,6 +18,7 @@ GET /vendor/plotly.min.js
 PAGES = """
 GET /
 GET /claims
+GET /formulas
 GET /frameworks
 GET /gpus
 POST /gpus
@@ -39,6 +40,7 @@ POST /theme
 API = """
 GET /api/v1/claims
 POST /api/v1/estimates
+GET /api/v1/formulas
 GET /api/v1/frameworks
 GET /api/v1/gpus
 GET /api/v1/gpus/{gpu_id}

@@ -17,6 +17,7 @@ PATHS = (
     "/?method=lora&fsdp1=show",
     "/models",
     "/gpus",
+    "/formulas",
     "/frameworks",
     "/claims",
     "/plans",

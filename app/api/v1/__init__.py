@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from app.api.v1 import (
     claims,
     estimates,
+    formulas,
     frameworks,
     gpus,
     hardware_profiles,
@@ -30,6 +31,7 @@ for part in (
     gpus,
     strategies,
     frameworks,
+    formulas,
     claims,
     model_profiles,
     hardware_profiles,

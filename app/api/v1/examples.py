@@ -12,6 +12,7 @@ from app.schemas.plans import NewPlan, PlanSummary, Share
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
 from app.schemas.recommendations import RECOMMENDATION_REQUESTS, RecommendationRequest
 from app.services.container import Services
+from app.services.formula_reference import formula_reference
 from app.services.listings import framework_list, strategy_list
 from app.services.shares import SharedPlan
 
@@ -62,6 +63,7 @@ def _catalogue_examples(services: Services) -> dict[str, Any]:
         "get_gpu": gpu,
         "list_strategies": {"items": to_jsonable_python(strategy_list().items[:1])},
         "list_frameworks": _shortened(framework_list()),
+        "list_formulas": _shortened(formula_reference(services.catalog)),
         "list_claims": _shortened(services.claims.document),
     }
 

@@ -37,7 +37,7 @@ def rms_norms(n: Integer, t: Integer, k: int, h: int, s: int) -> Integer:
 
 
 @formula(
-    label="Norm inputs and outputs",
+    label="Norm inputs and outputs in fp32",
     group="activations",
     equation="n × t × k × h × 8",
     source="GemmaRMSNorm.forward: fp32 input and fp32 normalised value",
