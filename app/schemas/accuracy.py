@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from app.schemas.estimates import Component, Phase, Request
 
@@ -132,7 +132,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """A fitted formula with the runs it was fitted on, or an assumed one with those that have it."""
+    """A fitted formula with the runs it was fitted on, or an assumed one with runs that have it."""
 
     name: str
     equation: str
@@ -185,3 +185,6 @@ class RunDetail:
     components: list[Component]
     outside: list[str]
     request: dict[str, Any]
+
+
+ACCURACY: TypeAdapter[Accuracy] = TypeAdapter(Accuracy)

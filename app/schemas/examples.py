@@ -38,3 +38,63 @@ ESTIMATE_REQUESTS: dict[str, Any] = {
         },
     },
 }
+
+MEASURED_RUNS: dict[str, Any] = {
+    "one_run": {
+        "summary": "One run of the harness: Llama-3.2-1B under FSDP1",
+        "value": {
+            "runs": [
+                {
+                    "id": "ours-1b-fsdp1",
+                    "campaign": "ours",
+                    "gpus": "one GPU, other ranks simulated",
+                    "versions": {
+                        "torch": "2.11.0+cu130",
+                        "transformers": "5.17.0",
+                        "deepspeed": "0.19.8",
+                        "bitsandbytes": "0.50.2",
+                    },
+                    "request": {
+                        "model": {"id": "meta-llama/Llama-3.2-1B"},
+                        "hardware": {
+                            "gpu": "h100-80-sxm",
+                            "gpus_per_node": 8,
+                            "nodes": 1,
+                            "host_memory_gib": 2048,
+                            "nvme_gib": 8000,
+                        },
+                        "training": {
+                            "method": "full",
+                            "precision": "bf16_mixed",
+                            "optimizer": "adamw",
+                            "optimizer_kernel": "fused",
+                            "sequence_length": 2048,
+                            "micro_batch_size": 1,
+                            "gradient_accumulation_steps": 1,
+                            "activation_checkpointing": False,
+                            "attention": "sdpa",
+                        },
+                        "strategies": ["fsdp1"],
+                        "options": {"fsdp": {"reduce_dtype": "fp32"}},
+                    },
+                    "measured": {
+                        "peak_allocated": 10251805184,
+                        "steady_peak_allocated": 10251805184,
+                        "phase_forward": 9604842496,
+                        "phase_backward": 10251805184,
+                        "phase_step": 3097613824,
+                        "after_setup": 765986816,
+                        "resident_after_step": 3097613824,
+                        "peak_reserved": 15407775744,
+                        "context_bytes": 641728512,
+                        "process_used": 16275996672,
+                        "reserved_at_end": 15407775744,
+                        "host_rss_peak": 1574256640,
+                        "step_seconds": 0.1007,
+                    },
+                    "trainer": "pytorch",
+                }
+            ]
+        },
+    }
+}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.catalog import Catalog, load_catalog
 from app.catalog.claims import load_claims
+from app.services.accuracy import AccuracyService
 from app.services.catalog_documents import CatalogDocuments
 from app.services.claims import JudgedClaims
 from app.services.clock import Clock, utc_now
@@ -39,6 +40,7 @@ class Services:
     planner: Planner
     recommender: Recommender
     claims: JudgedClaims
+    accuracy: AccuracyService
     plans: PlanService
     shares: ShareService
 
@@ -51,7 +53,8 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     hardware_profiles = HardwareProfiles(database, clock, catalog)
     profiles = SavedProfiles(model_profiles, hardware_profiles)
     resolver = Resolver(catalog, profiles)
-    estimator = Estimator(resolver, catalog.version, measured_evidence(catalog))
+    evidence = measured_evidence(catalog)
+    estimator = Estimator(resolver, catalog.version, evidence)
     planner = Planner(estimator, [entry.gpu for entry in catalog.gpus.values()])
     return Services(
         settings=settings,
@@ -66,6 +69,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         planner=planner,
         recommender=Recommender(planner, catalog.version),
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
+        accuracy=AccuracyService(catalog, evidence, resolver),
         plans=PlanService(database, clock, resolver, planner),
         shares=ShareService(database, clock),
     )

@@ -38,6 +38,9 @@ POST /theme
 """
 
 API = """
+GET /api/v1/accuracy
+POST /api/v1/accuracy/comparisons
+GET /api/v1/accuracy/runs/{run_id}
 GET /api/v1/claims
 POST /api/v1/estimates
 GET /api/v1/formulas

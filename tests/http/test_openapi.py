@@ -20,6 +20,9 @@ PUBLIC = {
     "GET /api/v1/strategies",
     "GET /api/v1/frameworks",
     "GET /api/v1/claims",
+    "GET /api/v1/accuracy",
+    "GET /api/v1/accuracy/runs/{run_id}",
+    "POST /api/v1/accuracy/comparisons",
     "GET /api/v1/model-profiles",
     "POST /api/v1/model-profiles",
     "GET /api/v1/model-profiles/{profile_id}",
@@ -101,7 +104,9 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
             response = client.post(path.format(plan_id=plan), json=example["value"])
             assert response.is_success, f"{address} {name}: {response.text}"
             posted.add(path.rsplit("/", 1)[-1])
-    assert posted == {"estimates", "plans", "shares", "model-profiles", "hardware-profiles"}
+    assert posted == {
+        "estimates", "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
+    }  # fmt: skip
 
 
 def test_every_operation_has_a_summary_and_a_description(document: Document) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from app.api.v1 import (
+    accuracy,
     claims,
     estimates,
     formulas,
@@ -33,6 +34,7 @@ for part in (
     frameworks,
     formulas,
     claims,
+    accuracy,
     model_profiles,
     hardware_profiles,
     plans,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from app.schemas.examples import MEASURED_RUNS
 from app.schemas.plans import NewPlan, PlanSummary, Share
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
 from app.schemas.recommendations import RECOMMENDATION_REQUESTS, RecommendationRequest
@@ -52,7 +53,7 @@ def response_examples(services: Services) -> dict[str, Any]:
 
 
 def _catalogue_examples(services: Services) -> dict[str, Any]:
-    version = services.catalog.version
+    version, accuracy = services.catalog.version, services.accuracy
     model = to_jsonable_python(services.catalog_documents.model("meta-llama/Llama-3.1-70B"))
     gpu = to_jsonable_python(services.catalog_documents.gpu("rtxpro6000-ws"))
     listed_model = {name: value for name, value in model.items() if name != "config"}
@@ -65,6 +66,11 @@ def _catalogue_examples(services: Services) -> dict[str, Any]:
         "list_frameworks": _shortened(framework_list()),
         "list_formulas": _shortened(formula_reference(services.catalog)),
         "list_claims": _shortened(services.claims.document),
+        "get_accuracy": _shortened(accuracy.whole),
+        "get_measured_run": _shortened(accuracy.run(accuracy.whole.runs[0].id)),
+        "compare_runs": _shortened(
+            accuracy.compare_documents(MEASURED_RUNS["one_run"]["value"]["runs"])
+        ),
     }
 
 
