@@ -19,6 +19,7 @@ PUBLIC = {
     "GET /api/v1/gpus/{gpu_id}",
     "GET /api/v1/strategies",
     "GET /api/v1/frameworks",
+    "GET /api/v1/formulas",
     "GET /api/v1/claims",
     "GET /api/v1/accuracy",
     "GET /api/v1/accuracy/runs/{run_id}",
