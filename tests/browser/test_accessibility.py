@@ -17,7 +17,7 @@ PATHS = (
     "/?method=lora&fsdp1=show",
     "/models",
     "/gpus",
-    "/formulas",
+    "/formulas?q=gathered",
     "/frameworks",
     "/claims",
     "/plans",
