@@ -41,12 +41,14 @@ def assess(
     job: Job,
     strategies: Iterable[Strategy] = tuple(STRATEGIES.values()),
     band_of: BandOf = narrowest,
+    evaluator: Evaluator | None = None,
 ) -> Assessed:
     """Evaluate a job of plain numbers under each strategy.
 
     `band_of` knows which jobs are like measured ones; without it, every job counts as one.
+    `evaluator`: one that was made for a job which differs in nothing but the capacity.
     """
-    evaluator = Evaluator(job)
+    evaluator = evaluator or Evaluator(job)
     capacity = capacity_of(job)
     outcomes = [_one(job, evaluator, strategy, capacity, band_of) for strategy in strategies]
     return Assessed(evaluator, capacity, outcomes)

@@ -73,7 +73,10 @@ class Usage(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates strategies for one job, sharing what they have in common."""
+    """Evaluates strategies for one job, sharing what they have in common.
+
+    Good for every machine of the same numbers of GPUs and nodes and the same cuBLAS workspace.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -81,6 +84,7 @@ class Evaluator:
             job.spec, job.training.method, job.training.lora
         )
         self._steps: dict[tuple[StreamId, int], StepActivations] = {}
+        self._usages: dict[str, Usage] = {}
 
     def timeline(self, strategy: Strategy) -> Timeline:
         """The strategy's moments."""
@@ -95,7 +99,12 @@ class Evaluator:
         return self._steps[key]
 
     def usage(self, strategy: Strategy) -> Usage:
-        """Evaluate a strategy; a job of plain numbers gives plain numbers."""
+        """Evaluate a strategy, once; a job of plain numbers gives plain numbers."""
+        if strategy.id not in self._usages:
+            self._usages[strategy.id] = self._evaluated(strategy)
+        return self._usages[strategy.id]
+
+    def _evaluated(self, strategy: Strategy) -> Usage:
         engine = ENGINES[strategy.engine]
         timeline = self.timeline(strategy)
         loads, assumed = weigh(timeline.moments)

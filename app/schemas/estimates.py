@@ -28,6 +28,8 @@ MAX_SEQUENCE = 16_777_216
 MAX_MICRO_BATCH = 65_536
 MAX_GPUS_PER_NODE = 1_024
 MAX_NODES = 65_536
+MAX_HOST_MEMORY_GIB = 1_048_576
+MAX_NVME_GIB = 134_217_728
 
 
 class Request(BaseModel):
@@ -50,8 +52,8 @@ class HardwareChoice(Request):
     gpu: str | None = Field(None, max_length=64, examples=["rtxpro6000-ws"])
     gpus_per_node: Whole = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
     nodes: Whole = Field(1, ge=1, le=MAX_NODES)
-    host_memory_gib: Whole = Field(512, ge=0, le=1_048_576)
-    nvme_gib: Whole = Field(4_000, ge=0, le=134_217_728)
+    host_memory_gib: Whole = Field(512, ge=0, le=MAX_HOST_MEMORY_GIB)
+    nvme_gib: Whole = Field(4_000, ge=0, le=MAX_NVME_GIB)
     usable_memory_bytes: Bytes | None = None
     profile: str | None = Field(None, max_length=64)
 

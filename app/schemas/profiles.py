@@ -11,7 +11,13 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from app.domain.hardware import Gpu
-from app.schemas.estimates import MAX_GPUS_PER_NODE, MAX_NODES, Request
+from app.schemas.estimates import (
+    MAX_GPUS_PER_NODE,
+    MAX_HOST_MEMORY_GIB,
+    MAX_NODES,
+    MAX_NVME_GIB,
+    Request,
+)
 from app.schemas.names import Name
 from app.schemas.numbers import INTEGRAL, NOT_TEXT, Bytes, Flag, Number, Whole
 
@@ -143,8 +149,8 @@ class NewHardwareProfile(NewProfile, GpuFacts):
     gpu: str = Field(max_length=64, description="The id of a catalogue GPU.")
     gpus_per_node: Whole = Field(1, ge=1, le=MAX_GPUS_PER_NODE)
     nodes: Whole = Field(1, ge=1, le=MAX_NODES)
-    host_memory_gib: Whole = Field(512, ge=0, le=1_048_576, description="Per node.")
-    nvme_gib: Whole = Field(4_000, ge=0, le=134_217_728, description="Per node.")
+    host_memory_gib: Whole = Field(512, ge=0, le=MAX_HOST_MEMORY_GIB, description="Per node.")
+    nvme_gib: Whole = Field(4_000, ge=0, le=MAX_NVME_GIB, description="Per node.")
     price_usd: Dollars | None = Field(None, description="What the whole system costs.")
 
 

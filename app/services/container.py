@@ -20,6 +20,7 @@ from app.services.profile_source import SavedProfiles
 from app.services.recommending import Recommender
 from app.services.resolving import Resolver
 from app.services.shares import ShareService
+from app.services.system_search import SystemFinder
 from app.settings import Settings
 from app.storage.database import Database
 
@@ -39,6 +40,7 @@ class Services:
     estimator: Estimator
     planner: Planner
     recommender: Recommender
+    systems: SystemFinder
     claims: JudgedClaims
     accuracy: AccuracyService
     plans: PlanService
@@ -68,6 +70,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         estimator=estimator,
         planner=planner,
         recommender=Recommender(planner, catalog.version),
+        systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
         accuracy=AccuracyService(catalog, evidence, resolver),
         plans=PlanService(database, clock, resolver, planner),

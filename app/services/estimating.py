@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.domain.assessment import Assessed, Assessment, assess
-from app.domain.estimate import Usage
+from app.domain.estimate import Evaluator, Usage
 from app.domain.formulas.registry import Term
 from app.domain.job import Job
 from app.domain.strategies import Strategy
+from app.domain.units import Integer
 from app.domain.version import ENGINE_VERSION
 from app.schemas import estimates as document
 from app.schemas.estimates import EstimateRequest, EstimateResponse, StrategyEstimate
@@ -41,9 +42,15 @@ class Estimator:
         """
         return self._resolver.job(request), chosen_strategies(request.strategies)
 
-    def assess(self, job: Job, strategies: Iterable[Strategy]) -> Assessed:
+    def assess(
+        self, job: Job, strategies: Iterable[Strategy], evaluator: Evaluator | None = None
+    ) -> Assessed:
         """Evaluate a job; the bands are as wide as the measured runs near it allow."""
-        return assess(job, strategies, self._evidence.band_percent)
+        return assess(job, strategies, self.band_of, evaluator)
+
+    def band_of(self, job: Job, strategy: Strategy) -> Integer:
+        """How far the measured runs let a job's peak be off, in per cent; arrays as in the job."""
+        return self._evidence.band_percent(job, strategy)
 
     def document(self, job: Job, assessed: Assessed) -> EstimateResponse:
         """The contract's document of an assessed job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -39,6 +40,17 @@ class _Definition:
     overrides: dict[str, Any]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class SavedSystem:
+    """A saved machine to choose from; `price_cents` is that of the whole system."""
+
+    id: str
+    name: str
+    hardware: Hardware
+    price_cents: int | None
+    updated_at: datetime
+
+
 _DEFINITION: TypeAdapter[_Definition] = TypeAdapter(_Definition)
 
 
@@ -59,7 +71,25 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
             NotFound: there is no such profile.
             InvalidInput: the catalogue no longer has its GPU.
         """
-        wanted = _DEFINITION.validate_json(self.row(profile_id).definition)
+        return self._hardware(_DEFINITION.validate_json(self.row(profile_id).definition))
+
+    def systems(self, limit: int = 200) -> list[SavedSystem]:
+        """The newest saved machines with their prices; those that the catalogue cannot tell of
+        any more are left out.
+        """
+        with self._database.read() as repositories:
+            rows = repositories.hardware_profiles.page(None, limit)
+        systems = []
+        for row in rows:
+            wanted = _DEFINITION.validate_json(row.definition)
+            if wanted.gpu in self._catalog.gpus:
+                hardware = self._hardware(wanted)
+                systems.append(
+                    SavedSystem(row.id, row.name, hardware, wanted.price_cents, row.updated_at)
+                )
+        return systems
+
+    def _hardware(self, wanted: _Definition) -> Hardware:
         return Hardware(
             gpu=self._gpu(wanted),
             gpus_per_node=wanted.gpus_per_node,

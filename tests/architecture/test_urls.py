@@ -70,6 +70,7 @@ DELETE /api/v1/plans/{plan_id}/shares/{share_id}
 POST /api/v1/recommendations
 GET /api/v1/shares/{token}
 GET /api/v1/strategies
+POST /api/v1/system-searches
 """
 
 

@@ -18,6 +18,7 @@ from app.api.v1 import (
     recommendations,
     shares,
     strategies,
+    system_searches,
 )
 from app.http.known_query import refuse_unknown_query
 from app.http.openapi import problems
@@ -28,6 +29,7 @@ router = APIRouter(
 for part in (
     estimates,
     recommendations,
+    system_searches,
     models,
     gpus,
     strategies,

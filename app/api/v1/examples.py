@@ -12,6 +12,7 @@ from app.schemas.examples import MEASURED_RUNS
 from app.schemas.plans import NewPlan, PlanSummary, Share
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
 from app.schemas.recommendations import RECOMMENDATION_REQUESTS, RecommendationRequest
+from app.schemas.system_searches import SYSTEM_SEARCH_REQUESTS, SystemSearchRequest
 from app.services.container import Services
 from app.services.formula_reference import formula_reference
 from app.services.listings import framework_list, strategy_list
@@ -40,6 +41,7 @@ def response_examples(services: Services) -> dict[str, Any]:
         | _profile_examples(services)
         | _plan_examples(services)
         | {
+            "create_system_search": _system_search(services),
             "get_health": {"status": "ok"},
             "get_readiness": {
                 "status": "ready",
@@ -129,6 +131,12 @@ def _recommendation(services: Services) -> Any:
     document = to_jsonable_python(answer)
     shortened = ("reasons", "alternatives", "changes_to_fit")
     return {name: part[:2] if name in shortened else part for name, part in document.items()}
+
+
+def _system_search(services: Services) -> Any:
+    """Of the catalogue alone, and no more than two systems long."""
+    request = {**SYSTEM_SEARCH_REQUESTS["full_fine_tune"]["value"], "limit": 2}
+    return to_jsonable_python(services.systems.find(SystemSearchRequest(**request), ()))
 
 
 def _page(item: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Of one system: the best verdict, then what the field prefers: no offload before offload to the host
 and that before NVMe, the training as sent before a variant of it, and the simplest level of
 strategies. Of all systems: what fits before what is tight, what has a price before what has none,
-the lower price, fewer GPUs, the more preferred way to run it, more headroom.
+the lower price, fewer GPUs, fewer nodes, the more preferred way to run it, more headroom.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def ranked(machines: Machines, best: Best, lowest_cents: Integer) -> list[int]:
         machines.gpu,
         -best.headroom,
         best.tier,
+        machines.nodes,
         machines.world_size,
         lowest_cents,
         best.grade,

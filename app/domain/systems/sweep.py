@@ -16,7 +16,7 @@ import numpy as np
 from app.domain.architecture import ModelSpec
 from app.domain.assessment import BandOf, narrowest
 from app.domain.estimate import Evaluator, Usage, steepest
-from app.domain.hardware import Hardware
+from app.domain.hardware import Gpu, Hardware
 from app.domain.job import Job
 from app.domain.limits import unsupported
 from app.domain.strategies import Strategy
@@ -56,7 +56,7 @@ def sweep(
     """Evaluate a job of plain numbers on all machines, strategy by strategy.
 
     The same, to the byte, as `assess` of each machine. There must be a machine. `band_of` is asked
-    about one GPU architecture and an array of topologies at a time.
+    about one kind of GPU and an array of topologies at a time.
     """
     chosen = tuple(strategies)
     job = Job(spec, machines.hardware(0), training, options)
@@ -94,15 +94,14 @@ class _Sweep:
         self.host = machines.host_memory_bytes.astype(kind)
         self.nvme = machines.nvme_bytes.astype(kind)
         self.several = (machines.nodes > 1).astype(np.int64)
-        architectures = {gpu.architecture: gpu for gpu in machines.gpus}
-        self.by_architecture = [
-            replace(job, hardware=replace(hardware, gpu=gpu)) for gpu in architectures.values()
-        ]
-        names = list(architectures)
-        self.architecture = np.array([names.index(gpu.architecture) for gpu in machines.gpus])
-        self.kinds = [
-            [replace(job, hardware=Hardware(gpu, 1, nodes, 0, 0)) for nodes in (1, 2)]
-            for gpu in machines.gpus
+        abilities = [abilities_of(gpu) for gpu in machines.gpus]
+        kinds = dict(zip(abilities, machines.gpus, strict=True))
+        names = list(kinds)
+        self.kind = np.array([names.index(ability) for ability in abilities])[machines.gpu]
+        self.by_kind = [replace(job, hardware=replace(hardware, gpu=g)) for g in kinds.values()]
+        self.by_nodes = [
+            [replace(job, hardware=Hardware(gpu, 1, nodes, 0, 0)) for gpu in kinds.values()]
+            for nodes in range(1, min(width, 3))
         ]
 
     def _small(self, strategies: tuple[Strategy, ...]) -> bool:
@@ -150,13 +149,17 @@ class _Sweep:
 
     def _supports(self, strategy: Strategy) -> Integer:
         """Where the combination exists: its rules read the GPU and whether there are nodes."""
-        table = [[unsupported(job, strategy) is None for job in jobs] for jobs in self.kinds]
-        return np.array(table)[self.machines.gpu, self.several]
+        table = [[unsupported(job, strategy) is None for job in jobs] for jobs in self.by_nodes]
+        return np.array(table)[self.several, self.kind]
 
     def _band(self, strategy: Strategy) -> Integer:
         """The band in per cent, which depends on the topology and the GPU's architecture."""
         table = [
-            np.broadcast_to(self.band_of(job, strategy), (self.topologies,))
-            for job in self.by_architecture
+            np.broadcast_to(self.band_of(job, strategy), (self.topologies,)) for job in self.by_kind
         ]
-        return np.array(table)[self.architecture[self.machines.gpu], self.topology]
+        return np.array(table)[self.kind, self.topology]
+
+
+def abilities_of(gpu: Gpu) -> tuple[str, str, bool]:
+    """What rules and bands read of a GPU: the catalogue has three times as many GPUs as kinds."""
+    return gpu.architecture, gpu.compute_capability, gpu.bf16_native
