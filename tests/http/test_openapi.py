@@ -43,6 +43,7 @@ PUBLIC = {
     "POST /api/v1/plans/{plan_id}/shares",
     "DELETE /api/v1/plans/{plan_id}/shares/{share_id}",
     "GET /api/v1/shares/{token}",
+    "POST /api/v1/system-searches",
 }
 
 
@@ -106,7 +107,7 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
             assert response.is_success, f"{address} {name}: {response.text}"
             posted.add(path.rsplit("/", 1)[-1])
     assert posted == {
-        "estimates", "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
+        "estimates", "system-searches", "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
     }  # fmt: skip
 
 
