@@ -16,7 +16,7 @@ VENDORED := node_modules/htmx.org/dist/htmx.min.js \
 	node_modules/@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs bench cold-start assets lock clean
+.PHONY: help run test check format docs accuracy bench cold-start assets lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: .venv/.dev ## Format the code and apply safe fixes
 
 docs: .venv/.runtime ## Write the reference of formulas from the code
 	$(BIN)/python -m app.reference
+
+accuracy: .venv/.runtime ## Print the engine's error on every measured run
+	$(BIN)/python -m app.accuracy
 
 bench: .venv/.dev ## Measure the engine, the API under load and a worker's memory
 	$(BIN)/python -m benchmarks

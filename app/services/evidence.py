@@ -10,15 +10,14 @@ from typing import NamedTuple
 
 from app.catalog import Catalog
 from app.catalog.measured import Measured, MeasuredRun, measured_runs
-from app.domain.architecture import ModelSpec
 from app.domain.estimate import Evaluator, Usage
-from app.domain.hardware import Hardware
 from app.domain.job import Job
 from app.domain.strategies import Strategy
 from app.domain.training import Method
 from app.domain.units import Integer
 from app.schemas.estimates import EstimateRequest
 from app.schemas.estimates import Evidence as EvidenceDocument
+from app.services.no_profiles import NoProfiles
 from app.services.resolving import Resolver, chosen_strategies
 from app.services.validated_region import ValidatedRegion
 
@@ -173,20 +172,10 @@ def _distance(
     )
 
 
-class _NoProfiles:
-    """Measured runs name models and GPUs of the catalogue, or bring a config."""
-
-    def model_spec(self, profile_id: str) -> ModelSpec:
-        raise LookupError(profile_id)
-
-    def hardware(self, profile_id: str) -> Hardware:
-        raise LookupError(profile_id)
-
-
 @lru_cache(maxsize=1)
 def measured_comparisons(catalog: Catalog) -> tuple[Comparison, ...]:
     """All measured runs, evaluated once for a catalogue."""
-    return tuple(compare(measured_runs(), Resolver(catalog, _NoProfiles())))
+    return tuple(compare(measured_runs(), Resolver(catalog, NoProfiles())))
 
 
 @lru_cache(maxsize=1)

@@ -63,7 +63,7 @@ def test_every_bad_line_is_named_with_what_is_wrong() -> None:
         "/lines/3/measured/peak_allocated": "Use a number that is at least 1.",
         "/lines/4/measured/step_seconds": "Use a number.",
         "/lines/4/peak": "There is no field 'peak': use base_model, campaign, gpus, id, measured,"
-        " request, versions.",
+        " request, trainer, versions.",
         "/lines/5/id": "Use a finite number.",
     }
 
