@@ -107,7 +107,8 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
             assert response.is_success, f"{address} {name}: {response.text}"
             posted.add(path.rsplit("/", 1)[-1])
     assert posted == {
-        "estimates", "system-searches", "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
+        "estimates", "system-searches",
+        "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
     }  # fmt: skip
 
 
