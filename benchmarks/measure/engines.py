@@ -121,6 +121,26 @@ def _materialise(model: Any, device: torch.device, on_cpu: bool) -> None:
             local.normal_(0, 0.02)
 
 
+class _Materialiser:
+    """Gives a module of the meta device real parameters; shared ones stay shared.
+
+    `Module.to_empty` would untie the head from the embeddings, which nobody's training does.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._made: dict[torch.nn.Parameter, torch.nn.Parameter] = {}
+
+    def __call__(self, module: torch.nn.Module) -> None:
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if parameter not in self._made:
+                real = torch.empty_like(parameter, device=self._device).normal_(0, 0.02)
+                self._made[parameter] = torch.nn.Parameter(real, parameter.requires_grad)
+            setattr(module, name, self._made[parameter])
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.zeros_like(buffer, device=self._device))
+
+
 def _fsdp1(plan: Plan, device: torch.device) -> Wrapped:
     """FullyShardedDataParallel with one unit per layer."""
     from torch.distributed.fsdp import (
@@ -147,7 +167,7 @@ def _fsdp1(plan: Plan, device: torch.device) -> Wrapped:
         device_id=device,
         use_orig_params=True,
         sharding_strategy=full if plan.strategy.regathers else ShardingStrategy.SHARD_GRAD_OP,
-        param_init_fn=lambda module: module.to_empty(device=device, recurse=False),
+        param_init_fn=_Materialiser(device),
         backward_prefetch=BackwardPrefetch.BACKWARD_PRE,
         limit_all_gathers=True,
     )
