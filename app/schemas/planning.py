@@ -48,6 +48,7 @@ class Fix:
     optional `preferences`; objects merge, lists and scalars replace. `headroom_bytes` is per GPU
     with the patch applied, under `strategy`; `saves_bytes` is how much lower its peak is than that
     of the strategy that came nearest before, 0 where the change gives room instead.
+    `missing_bytes`: what a node lacks all the same, of GPU memory, host memory and NVMe together.
     """
 
     change: str
@@ -60,6 +61,7 @@ class Fix:
     headroom_bytes: int
     saves_bytes: int
     cost: str
+    missing_bytes: int = 0
 
 
 @dataclass(slots=True)

@@ -146,6 +146,7 @@ def _smaller_micro_batch(context: Context) -> Iterator[Change]:
                     "gradient_accumulation_steps": steps * batch // smaller,
                 }
             },
+            free=True,
         )
 
 
@@ -295,9 +296,9 @@ def bundle(offered: Sequence[list[Change]]) -> Change | None:
     names = f"{', '.join(nouns[:-1])} and {nouns[-1]}"
     return replace(
         whole,
-        text=f"Turn on {names}",
-        noun=names,
-        detail="Same result; recomputes each layer where checkpointing is among them.",
+        text=f"Use {names}",
+        noun="free settings",
+        detail="Same result, at some cost in speed.",
     )
 
 

@@ -38,8 +38,8 @@ from app.services.words import whole_gib
 
 # Changes that fit before the search for pairs stops.
 ENOUGH = 3
-# Pairs that are tried at most: the cheapest come first.
-MOST_PAIRS = 48
+# Evaluations of a strategy after which no further pair is tried: the cheapest come first.
+PATIENCE = 150
 # Strategies of each place to offload to, of as many engines, that have to miss for a change to be
 # given up.
 PROBES = 2
@@ -100,7 +100,9 @@ class _Search:
         self._estimates = estimates
         self._context = context
         self._before = 0 if best is None else peak_of(best)
+        self._lacks = None if best is None else _missing(context.job, best)
         self._probes = _probes(assessed, context.preferences)
+        self._evaluated = 0
         self._fitting: list[_Tried] = []
         self._missing: list[_Tried] = []
 
@@ -115,9 +117,9 @@ class _Search:
 
     def _pairs(self, offered: list[list[Change]]) -> None:
         """Pairs of changes that do not fit alone, while they cost less than what does."""
-        for variants in pairs(offered)[:MOST_PAIRS]:
+        for variants in pairs(offered):
             cheaper = sum(t.change.burden < variants[0].burden for t in self._fitting)
-            if cheaper >= ENOUGH:
+            if cheaper >= ENOUGH or self._evaluated > PATIENCE:
                 break
             self._try(variants)
 
@@ -158,7 +160,8 @@ class _Search:
             job, strategies = self._estimates.resolve(request)
         except (ValidationError, InvalidInput):
             return None  # the change leaves the bounds of a request
-        assessed, choice = self._choose(job, strategies, wishes)
+        probes = self._probes if self._is_comparable(change) else frozenset()
+        assessed, choice = self._choose(job, strategies, wishes, probes)
         best = choice.best
         if best is None or best.usage is None or best.judgement is None:
             return None
@@ -173,24 +176,41 @@ class _Search:
             headroom_bytes=headroom_of(best),
             saves_bytes=max(0, self._before - peak_of(best)),
             cost=_cost(change, job, best),
+            missing_bytes=_missing(job, best),
         )
         return _Tried(change, fix)
 
+    def _assess(self, job: Job, strategies: list[Strategy]) -> Assessed:
+        assessed = self._estimates.assess(job, strategies)
+        self._evaluated += sum(outcome.usage is not None for outcome in assessed.outcomes)
+        return assessed
+
+    def _is_comparable(self, change: Change) -> bool:
+        """Whether what was leanest before the change should still be: on one GPU all are alike."""
+        if "strategies" in change.patch or "preferences" in change.patch:
+            return False
+        return "hardware" not in change.patch or self._context.job.hardware.world_size > 1
+
     def _choose(
-        self, job: Job, strategies: list[Strategy], wishes: Preferences
+        self,
+        job: Job,
+        strategies: list[Strategy],
+        wishes: Preferences,
+        probes: frozenset[str],
     ) -> tuple[Assessed, Choice]:
         """What the patched request would be answered, evaluating no more than that takes."""
         usable = [s for s in strategies if reaches(wishes.offload, s)]
         known: list[Assessment] = []
-        if wishes.offload == self._context.preferences.offload:
-            probes = [s for s in usable if s.id in self._probes]
-            assessed = self._estimates.assess(job, probes)
+        if probes:
+            assessed = self._assess(job, [s for s in usable if s.id in probes])
             known = assessed.outcomes
-            if probes and all(verdict_of(outcome) == "does_not_fit" for outcome in known):
+            if all(verdict_of(outcome) == "does_not_fit" for outcome in known):
                 return assessed, _chosen(job, assessed, known, wishes)
         seen = {outcome.strategy.id for outcome in known}
-        assessed = self._estimates.assess(job, [s for s in usable if s.id not in seen])
+        assessed = self._assess(job, [s for s in usable if s.id not in seen])
         outcomes = [*known, *assessed.outcomes]
+        # A job that nothing can run as it is has no leanest strategy until a change lets one run.
+        self._probes = self._probes or _probes(assessed, self._context.preferences)
         return assessed, _chosen(job, assessed, outcomes, wishes)
 
     def _fixes(self) -> list[Fix]:
@@ -203,8 +223,15 @@ class _Search:
         return list(by_outcome.values())
 
     def _nearest(self) -> Fix | None:
-        misses = [tried.fix for tried in self._missing]
-        return max(misses, key=_closeness, default=None) if not self._fitting else None
+        """Where nothing fits, what comes nearest, if it comes nearer than the job as it is."""
+        if self._fitting:
+            return None
+        misses = [
+            fix
+            for _, fix in self._missing
+            if fix.verdict == "tight" or self._lacks is None or fix.missing_bytes < self._lacks
+        ]
+        return max(misses, key=_closeness, default=None)
 
 
 def _chosen(
@@ -219,19 +246,38 @@ def _probes(assessed: Assessed, preferences: Preferences) -> frozenset[str]:
     leanest_of: dict[str, dict[str, str]] = {}
     for outcome in possible:
         strategy = outcome.strategy
+        if not strategy.common:
+            continue
         leanest_of.setdefault(strategy.offload, {}).setdefault(strategy.engine, strategy.id)
     return frozenset(
         name for engines in leanest_of.values() for name in list(engines.values())[:PROBES]
     )
 
 
-def _closeness(fix: Fix) -> tuple[bool, bool, int]:
-    """What is tight first, then what misses in GPU memory by least, then what lacks a host."""
-    return fix.verdict == "tight", fix.headroom_bytes < 0, fix.headroom_bytes
+def _closeness(fix: Fix) -> tuple[bool, int]:
+    """What is tight first, then what lacks the fewest bytes."""
+    return fix.verdict == "tight", -fix.missing_bytes
+
+
+def _missing(job: Job, best: Assessment) -> int:
+    """Bytes that one node lacks, of every kind of memory together."""
+    usage, hardware = best.usage, job.hardware
+    if usage is None:
+        return 0
+    return (
+        max(0, -headroom_of(best)) * hardware.gpus_per_node
+        + max(0, int(usage.host) - hardware.host_memory_bytes)
+        + max(0, int(usage.nvme) - hardware.nvme_bytes)
+    )
 
 
 def _detail(change: Change, job: Job, assessed: Assessed, best: Assessment) -> str:
-    """What the change means for this job, in numbers where there are any."""
+    """What the change means for this job, in numbers where there are any, and what it lacks."""
+    lacks = best.judgement.notes if best.judgement is not None else ()
+    return " ".join((_meaning(change, job, assessed, best), *lacks))
+
+
+def _meaning(change: Change, job: Job, assessed: Assessed, best: Assessment) -> str:
     if best.strategy.offload != "none" and "preferences" in change.patch:
         return f"Same result. Slower: {offload_sentence(job, assessed, best)}"
     if "method" in change.patch.get("training", {}):

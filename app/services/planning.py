@@ -134,7 +134,7 @@ def _headline(
         return Headline("tight", text, f"{detail} {' '.join(judgement.notes)}", best.strategy.id)
     return Headline(
         "does_not_fit",
-        _refusal(judgement.short_of, judgement.headroom, alone, found),
+        _refusal(judgement.short_of, alone, found),
         _shortfall(job, preferences, assessed, best, usable, found),
         _strategy_to_open(job, assessed, best, preferences),
     )
@@ -144,14 +144,14 @@ def _is_megatron(preferences: Preferences) -> bool:
     return preferences.trainer == "megatron"
 
 
-def _refusal(short_of: tuple[str, ...], headroom: int, alone: str, found: Found) -> str:
+def _refusal(short_of: tuple[str, ...], alone: str, found: Found) -> str:
     if found.fixes:
         cheapest = found.fixes[0]
         room = round(cheapest.headroom_bytes / GIB)
         fix = f"{cheapest.noun}, with {room:,} GiB headroom"
         return f"Does not fit in {' and '.join(short_of)}{alone}. Cheapest fix: {fix}."
     closest = found.nearest
-    if closest is None or (closest.verdict != "tight" and closest.headroom_bytes <= headroom):
+    if closest is None:
         return f"Does not fit{alone}, and no change we know makes it fit."
     fix = f"{closest.noun}, {_miss(closest)}"
     return f"Does not fit{alone}, and no change we know makes it fit safely. Closest: {fix}."
@@ -162,7 +162,7 @@ def _miss(fix: Fix) -> str:
         return "which is tight"
     if fix.headroom_bytes < 0:
         return f"over by {-fix.headroom_bytes / GIB:,.0f} GiB"
-    return "but host memory or NVMe is short"
+    return f"but {fix.missing_bytes / GIB:,.0f} GiB of host memory or NVMe are missing"
 
 
 def _shortfall(

@@ -9,6 +9,8 @@ from app.services.changes import SETTINGS, Change, Context, Proposal, ranked
 
 # Node counts worth offering, as multiples of what is planned.
 GROWTH = (2, 4, 8, 16, 32)
+# Larger GPUs to try.
+LARGER = 8
 # GPUs that a node commonly takes.
 PER_NODE = (2, 4, 8)
 
@@ -62,7 +64,7 @@ def _larger_gpus(context: Context) -> Iterator[Change]:
         and gpu.bf16_native >= own.bf16_native
     ]
     larger.sort(key=lambda gpu: (_least(gpu, count), gpu.torch_bytes))
-    for gpu in larger:
+    for gpu in larger[:LARGER]:
         yield Change(
             f"Use {gpu.name} instead",
             gpu.name,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from math import floor, log10
 
-from app.domain.units import GB, GIB
+from app.domain.units import GB, GIB, ceil_div
 
 _MB = 10**6
 
 
 def gib(size: int) -> str:
-    """Computed memory: 47.3 GiB."""
-    return f"{size / GIB:,.1f} GiB"
+    """Computed memory, one decimal below 1,000 and none above: 47.3 GiB or 1,314 GiB."""
+    amount = size / GIB
+    return f"{amount:,.1f} GiB" if round(amount, 1) < 1_000 else f"{amount:,.0f} GiB"
 
 
 def whole_gib(size: int) -> str:
-    """Memory of a whole node: 1,051 GiB."""
-    return f"{size / GIB:,.0f} GiB"
+    """Memory of a whole node, in GiB that hold it: 1,051 GiB."""
+    return f"{ceil_div(size, GIB):,} GiB"
 
 
 def traffic(size: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from app.schemas.estimates import Component, Evidence, StrategyEstimate, Verdict
 from app.schemas.planning import Fix, PlanResult
 from app.services.formula_reference import formula_id
+from app.web.advice import AdviceView, advice_of
 from app.web.bars import (
     GROUP_TITLES,
     GROUPS,
@@ -122,6 +123,8 @@ class Answer:
     selected: str | None
     short: str
     reasons: tuple[str, ...] = ()
+    more_fixes: tuple[FixRow, ...] = ()
+    advice: AdviceView | None = None
 
 
 def answer_of(
@@ -134,12 +137,15 @@ def answer_of(
     chart = chart_of(result.estimate, full_scale=view.full_scale, fsdp1=fsdp1)
     shown = {row.strategy for row in chart.rows}
     drawn = any(row.total_bytes is not None for row in chart.rows)
+    offered = result.fixes or ([result.nearest] if result.nearest is not None else [])
     reasons = () if drawn else tuple(dict.fromkeys(row.reason for row in chart.rows))
     return Answer(
         verdict=result.headline.verdict,
         title=result.headline.title,
         detail=result.headline.detail,
-        fixes=tuple(_fix(fix, apply(fix.patch)) for fix in result.fixes[:MAX_FIXES]),
+        fixes=tuple(_fix(fix, apply(fix.patch)) for fix in offered[:MAX_FIXES]),
+        more_fixes=tuple(_fix(fix, apply(fix.patch)) for fix in offered[MAX_FIXES:]),
+        advice=advice_of(result.advice, apply),
         chart=chart if drawn else None,
         legend=GROUPS,
         figure=figure_of(chart) if drawn else None,
@@ -170,7 +176,9 @@ def _fix(fix: Fix, href: str | None) -> FixRow:
     over = fix.headroom_bytes < 0
     return FixRow(
         change=fix.change,
-        detail=" ".join(part for part in (f"{fix.strategy_title}.", fix.detail) if part),
+        detail=" ".join(
+            part for part in (f"{fix.strategy_title}.", fix.detail, _saved(fix)) if part
+        ),
         verdict=fix.verdict,
         word="Does not fit" if fix.verdict == "does_not_fit" else VERDICT_WORDS[fix.verdict],
         headroom=gib(abs(fix.headroom_bytes)),
@@ -179,6 +187,10 @@ def _fix(fix: Fix, href: str | None) -> FixRow:
         cost_note=found[2] if found else "",
         href=href,
     )
+
+
+def _saved(fix: Fix) -> str:
+    return f"Saves {gib(fix.saves_bytes)} GiB." if fix.saves_bytes else ""
 
 
 def _chip(evidence: Evidence) -> str:

@@ -171,10 +171,17 @@ def test_everything_that_is_free_can_be_had_at_once(resolver: Resolver) -> None:
     assert free is not None
     assert free.patch == {
         "options": {"allocator": "expandable_segments"},
-        "training": {"attention": "sdpa", "fused_loss": True, "activation_checkpointing": True},
+        "training": {
+            "attention": "sdpa",
+            "fused_loss": True,
+            "activation_checkpointing": True,
+            "micro_batch_size": 1,
+            "gradient_accumulation_steps": 24,
+        },
     }
     assert free.text == (
-        "Turn on expandable segments, SDPA attention, a fused loss and activation checkpointing"
+        "Use expandable segments, SDPA attention, a fused loss, activation checkpointing "
+        "and micro-batch 1"
     )
     assert bundle([]) is None
 

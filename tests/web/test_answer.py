@@ -108,7 +108,9 @@ def test_parts_that_are_alike_are_one_row_and_others_stay_apart() -> None:
 
 def test_a_fix_names_its_strategy_and_its_catch() -> None:
     plan = result(estimate("zero3", weights=30), fixes=[fix()])
-    assert answer_of(plan, View(), nowhere).fixes[0].detail == "FSDP2, full shard. Trains less."
+    assert answer_of(plan, View(), nowhere).fixes[0].detail == (
+        "FSDP2, full shard. Trains less. Saves 1.0 GiB."
+    )
 
 
 def test_nvme_is_told_where_it_is_used() -> None:

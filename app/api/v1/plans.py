@@ -15,7 +15,7 @@ from app.services.pointers import moved_pointers
 
 router = APIRouter(prefix="/plans", tags=["plans"], responses=problems(503))
 
-_IN_REQUEST = {"": "/request"}
+_IN_REQUEST = {"/preferences": "/preferences", "": "/request"}
 
 
 @router.get("", summary="List the saved plans, newest first")
