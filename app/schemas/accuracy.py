@@ -60,7 +60,8 @@ class ReservedAccuracy:
 class RunAccuracy:
     """One measured run: what ran, and how far off the engine is. `family` is the model's type.
 
-    `gpus` says whether the other ranks were real; `band_percent` is the half-width of the band.
+    `gpus` says whether the other ranks were real; `band_percent` is the half-width of the band;
+    `known_gap` says why the engine misses, where we know that it does.
     """
 
     id: str
@@ -85,6 +86,7 @@ class RunAccuracy:
     phases: list[PhaseAccuracy]
     reserved: ReservedAccuracy
     band_percent: int
+    known_gap: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,14 @@ class Unproven:
 
 
 @dataclass(frozen=True, slots=True)
+class NotMeasured:
+    """A respect, and what of it no run has."""
+
+    respect: str
+    missing: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """Every measured run held against the engine as it is now, and sums of their errors."""
 
@@ -161,6 +171,7 @@ class Accuracy:
     capped: CappedAccuracy
     held_out: list[HeldOut]
     unproven: list[Unproven]
+    not_measured: list[NotMeasured]
     runs: list[RunAccuracy]
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from app.catalog import Catalog
-from app.catalog.measured import CappedRun, capped_runs
+from app.catalog.measured import CappedRun, capped_runs, known_gaps
 from app.domain.assessment import assess
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.verdict import Verdict
@@ -17,6 +17,7 @@ from app.schemas.accuracy import (
     Accuracy,
     CappedAccuracy,
     HeldOut,
+    NotMeasured,
     RunAccuracy,
     RunComparison,
     RunDetail,
@@ -27,6 +28,7 @@ from app.services.estimating import component
 from app.services.evidence import Comparison, Evidence
 from app.services.held_out import held_out
 from app.services.measurements import compare_given, runs_of_documents, runs_of_lines
+from app.services.not_measured import not_measured
 from app.services.resolving import Resolver
 from app.services.run_accuracy import (
     by_strategy,
@@ -37,8 +39,7 @@ from app.services.run_accuracy import (
     run_accuracy,
 )
 from app.services.unproven import unproven
-
-METHODS = ("full", "lora", "qlora")
+from app.services.validated_region import METHODS
 
 
 class Selection(NamedTuple):
@@ -77,11 +78,16 @@ class AccuracyService:
             if value not in values:
                 detail = f"No measured run has this {name}: use one of {', '.join(sorted(values))}."
                 raise InvalidInput(FieldError(f"/query/{name}", detail))
-        runs = [r for r in self._runs if all(getattr(r, n) == v for n, v in wanted.items())]
+        runs = self.like(selection)
         if not runs:
             detail = "No measured run has all of these: leave one out."
             raise InvalidInput(*(FieldError(f"/query/{name}", detail) for name in wanted))
         return self._accuracy(runs)
+
+    def like(self, selection: Selection) -> list[RunAccuracy]:
+        """The measured runs of a selection; none where no run is like that."""
+        wanted = {name: value for name, value in selection._asdict().items() if value}
+        return [r for r in self._runs if all(getattr(r, n) == v for n, v in wanted.items())]
 
     def run(self, run_id: str) -> RunDetail:
         """One measured run.
@@ -119,7 +125,11 @@ class AccuracyService:
     @cached_property
     def _by_id(self) -> dict[str, tuple[Comparison, RunAccuracy]]:
         region = self._evidence.region
-        return {c.run_id: (c, run_accuracy(c, region)) for c in self._evidence.comparisons}
+        gaps = known_gaps()
+        return {
+            c.run_id: (c, replace(run_accuracy(c, region), known_gap=gaps.get(c.run_id)))
+            for c in self._evidence.comparisons
+        }
 
     @cached_property
     def _runs(self) -> list[RunAccuracy]:
@@ -153,12 +163,13 @@ class AccuracyService:
             reserved=reserved_summary(runs),
             by_strategy=by_strategy(runs),
             by_phase=phase_summaries(runs),
-            by_method=grouped(runs, lambda run: run.method, METHODS),
+            by_method=grouped(runs, lambda run: run.method, METHODS, _method_title),
             by_family=grouped(runs, lambda run: run.family),
             by_campaign=grouped(runs, lambda run: run.campaign),
             capped=self._capped_accuracy({run.id for run in runs}),
             held_out=self._held_out,
             unproven=self._unproven,
+            not_measured=self._not_measured,
             runs=runs,
         )
 
@@ -178,6 +189,10 @@ class AccuracyService:
     def _unproven(self) -> list[Unproven]:
         return unproven(self._evidence.comparisons)
 
+    @cached_property
+    def _not_measured(self) -> list[NotMeasured]:
+        return not_measured(self._evidence, self._catalog)
+
     def _comparison(self, comparisons: list[Comparison]) -> RunComparison:
         runs = [run_accuracy(c, self._evidence.region) for c in comparisons]
         return RunComparison(
@@ -189,6 +204,10 @@ class AccuracyService:
             by_phase=phase_summaries(runs),
             runs=runs,
         )
+
+
+def _method_title(method: str) -> str:
+    return METHODS[method][:1].upper() + METHODS[method][1:]
 
 
 def _versions(runs: Sequence[RunAccuracy]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from app.domain.formulas import overhead
@@ -51,7 +52,8 @@ def _formulas(comparisons: Sequence[Comparison]) -> Iterator[Unproven]:
 
 def _reserved(comparisons: Sequence[Comparison]) -> Iterator[Unproven]:
     for engine, (title, function) in _RESERVED.items():
-        equation, _, source = " ".join((inspect.getdoc(function) or "").split()).partition(": ")
+        text = " ".join((inspect.getdoc(function) or "").split())
+        equation, source = re.split(r"[:.] ", text, maxsplit=1)
         yield Unproven(
             name=f"Reserved by the allocator, {title}",
             equation=equation,

@@ -6,9 +6,9 @@ may allocate what nobody has seen, so it counts for more than what only grows: f
 polynomials of the amounts, and twice what was measured is still taken as inside.
 
 The band, in per cent of the estimate: 3 inside the region; 4 where amounts alone lie outside;
-6 for one kind and 10 for more. It is never narrower than the error that nine of ten runs have kept
-to which share the strategy, or the method on a like feed-forward block. docs/accuracy.md holds runs
-out and reports how many of them the rule would have covered.
+6 for one kind and 10 for more. It is never narrower than the errors that nine of ten runs kept to,
+of those with the same strategy, and of those with the same method on a like feed-forward block.
+docs/accuracy.md holds runs out and reports how many of them the rule would have covered.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ class Amount(NamedTuple):
 
     name: str
     of: Callable[[Job], Integer]
-    sentence: str
+    unit: str
 
 
-def _places(strategy: Strategy) -> tuple[str, str, str]:
+def places(strategy: Strategy) -> tuple[str, str, str]:
+    """The allocation model of a strategy and where it keeps its states: alike, if equal."""
     return strategy.engine, strategy.optimizer_on, strategy.parameters_on
 
 
@@ -76,7 +77,7 @@ KINDS = (
     ),
     Kind(
         "method with the strategy",
-        lambda job, strategy: (*_places(strategy), job.training.method),
+        lambda job, strategy: (*places(strategy), job.training.method),
         lambda job, strategy: (
             f"No measured run of {METHODS[job.training.method]} with {strategy.title}."
         ),
@@ -118,30 +119,18 @@ KINDS = (
 )
 
 AMOUNTS = (
-    Amount(
-        "parameters",
-        lambda job: job.spec.total_parameters,
-        "{:,} parameters; measured to {:,}.",
-    ),
-    Amount(
-        "sequence length",
-        lambda job: job.training.sequence_length,
-        "Sequences of {:,} tokens; measured to {:,}.",
-    ),
+    Amount("parameters", lambda job: job.spec.total_parameters, "parameters"),
+    Amount("sequence length", lambda job: job.training.sequence_length, "tokens in a sequence"),
     Amount(
         "tokens in a micro-batch",
         lambda job: job.training.sequence_length * job.training.micro_batch_size,
-        "{:,} tokens in a micro-batch; measured to {:,}.",
+        "tokens in a micro-batch",
     ),
-    Amount(
-        "GPUs",
-        lambda job: job.hardware.world_size,
-        "{:,} GPUs; measured to {:,}.",
-    ),
+    Amount("GPUs", lambda job: job.hardware.world_size, "GPUs"),
     Amount(
         "LoRA rank",
         lambda job: 0 if job.training.method == "full" else job.training.lora.rank,
-        "LoRA rank {:,}; measured to {:,}.",
+        "LoRA ranks",
     ),
 )
 
@@ -179,7 +168,8 @@ class ValidatedRegion:
                 self._most[amount.name] = max(self._most[amount.name], amount.of(job))
             self.architectures.add(job.hardware.gpu.architecture)
             for peer in peers(job, strategy):
-                errors[peer].append(error)
+                # The band lies around the estimate, so as a share of that.
+                errors[peer].append(1 / (1 + error) - 1)
         self._shown = {peer: ceil(ninth_of_ten(found) * 100) for peer, found in errors.items()}
         self._missing_of = lru_cache(maxsize=4096)(self._missing)
 
@@ -197,7 +187,7 @@ class ValidatedRegion:
         for amount in AMOUNTS:
             value, most = amount.of(job), self._most[amount.name]
             if value > NEAR * most:
-                sentences.append(amount.sentence.format(value, most))
+                sentences.append(f"{value:,} {amount.unit}; measured to {most:,}.")
         architecture = job.hardware.gpu.architecture
         if architecture not in self.architectures:
             measured = " and ".join(sorted(self.architectures))

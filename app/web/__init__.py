@@ -4,8 +4,30 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web import catalogue, claims, formulas, frameworks, planner, plans, shares, theme, vendor
+from app.web import (
+    accuracy,
+    catalogue,
+    claims,
+    formulas,
+    frameworks,
+    planner,
+    plans,
+    shares,
+    theme,
+    vendor,
+)
 
 router = APIRouter()
-for page in (planner, catalogue, frameworks, claims, formulas, plans, shares, theme, vendor):
+for page in (
+    planner,
+    catalogue,
+    frameworks,
+    claims,
+    formulas,
+    accuracy,
+    plans,
+    shares,
+    theme,
+    vendor,
+):
     router.include_router(page.router)

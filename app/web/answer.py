@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.web.bars import (
 )
 from app.web.charts import Figure, figure_of
 from app.web.forms import View
-from app.web.numbers import NOTHING, gib, integer, percent, signed_gib, whole_gib
+from app.web.numbers import NOTHING, error, gib, integer, percent, signed_gib, whole_gib
 
 PHASES = ("setup", "forward", "backward", "step", "resident")
 _PHASE_WORDS = {
@@ -82,6 +82,7 @@ class Why:
     chip: str
     measured: bool
     nearest: tuple[str, ...]
+    outside: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Answer:
     figure: Figure | None
     evidence_chip: str
     measured: bool
+    outside: tuple[str, ...]
     why: Why | None
     phases: tuple[PhaseRow, ...]
     selected: str | None
@@ -151,6 +153,7 @@ def answer_of(
         figure=figure_of(chart) if drawn else None,
         evidence_chip=_chip(result.estimate.evidence),
         measured=result.estimate.evidence.measured_runs > 0,
+        outside=tuple(result.estimate.evidence.outside),
         why=None if selected is None else _why(selected),
         phases=tuple(_phases(e, reasons) for e in ordered if e.strategy in shown),
         selected=None if selected is None else selected.strategy,
@@ -199,13 +202,13 @@ def _chip(evidence: Evidence) -> str:
         return "Not measured"
     if runs < FEW_RUNS:
         return f"Few measured runs: {runs}"
-    return f"{runs:,} measured runs, mean error {percent(evidence.mean_abs_error)}"
+    text = f"{runs:,} measured runs, mean error {percent(evidence.mean_abs_error)}"
+    worst = evidence.worst_error
+    return text if worst is None else f"{text}, worst {error(worst)}"
 
 
 def _why(estimate: StrategyEstimate) -> Why:
     peak = estimate.peak
-    order = list(GROUP_TITLES)
-    parts = sorted(estimate.components, key=lambda part: order.index(part.group))
     band = ""
     if peak is not None:
         band = f"9 in 10 runs fall between {gib(peak.low_bytes)} and {gib(peak.high_bytes)} GiB."
@@ -216,13 +219,21 @@ def _why(estimate: StrategyEstimate) -> Why:
         title=estimate.title,
         total="" if peak is None else gib(peak.allocated_bytes),
         phase="" if peak is None else _PHASE_WORDS[peak.phase],
-        parts=tuple(_part(part, count) for part, count in _merged(parts)),
+        parts=part_rows(estimate.components),
         band=band,
         notes=tuple(estimate.notes),
         chip=_chip(estimate.evidence),
         measured=estimate.evidence.measured_runs > 0,
         nearest=tuple(estimate.evidence.nearest),
+        outside=tuple(estimate.evidence.outside),
     )
+
+
+def part_rows(components: Iterable[Component]) -> tuple[PartRow, ...]:
+    """The arithmetic of a moment, in the order of the chart's groups; alike ones are one row."""
+    order = list(GROUP_TITLES)
+    parts = sorted(components, key=lambda part: order.index(part.group))
+    return tuple(_part(part, count) for part, count in _merged(parts))
 
 
 def _merged(parts: list[Component]) -> list[tuple[Component, int]]:

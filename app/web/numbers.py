@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.units import GB, GIB, ceil_div
+from app.domain.units import GB, GIB, MIB, ceil_div
 
 MINUS = "−"
 NOTHING = "–"
@@ -24,6 +24,12 @@ def signed_gib(count: int) -> str:
     """Like `gib`, with "+" before what is not negative."""
     text = gib(count)
     return text if text.startswith(MINUS) else f"+{text}"
+
+
+def signed_mib(count: int) -> str:
+    """A difference in MiB without the unit, signed, with one decimal."""
+    text = f"{abs(count) / MIB:,.1f}"
+    return text if text == "0.0" else f"{MINUS if count < 0 else '+'}{text}"
 
 
 def whole_gib(count: int) -> str:
@@ -54,6 +60,18 @@ def signed_percent(fraction: float) -> str:
     """A signed fraction as a percentage with one decimal and its sign: "+1.2 %", "−0.3 %"."""
     text = f"{fraction * 100:+.1f} %".replace("-", MINUS)
     return "0.0 %" if text[1:] == "0.0 %" else text
+
+
+def error(fraction: float) -> str:
+    """A signed error: "+1.23 %", "−0.04 %", "−16.2 %", "0.00 %"."""
+    size = f"{abs(fraction) * 100:.{1 if abs(fraction) >= 0.1 else 2}f} %"
+    sign = MINUS if fraction < 0 else "+"
+    return size if size == "0.00 %" else f"{sign}{size}"
+
+
+def error_size(fraction: float) -> str:
+    """An error without its sign, such as a mean of sizes: "0.35 %"."""
+    return error(abs(fraction)).lstrip("+")
 
 
 def dollars(low_cents: int | None, high_cents: int | None) -> str:

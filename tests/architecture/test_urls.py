@@ -17,6 +17,11 @@ GET /vendor/plotly.min.js
 
 PAGES = """
 GET /
+GET /accuracy
+GET /accuracy/comparisons
+POST /accuracy/comparisons
+GET /accuracy/runs.csv
+GET /accuracy/runs/{run_id}
 GET /claims
 GET /formulas
 GET /frameworks

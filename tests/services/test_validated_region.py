@@ -44,7 +44,7 @@ def test_twice_what_was_measured_is_near_and_more_is_not(one: ValidatedRegion) -
     assert one.outside(job(SMALL, gpus=16, sequence_length=4096), FSDP2) == []
     longer = job(SMALL, sequence_length=4097)
     assert one.outside(longer, FSDP2) == [
-        "Sequences of 4,097 tokens; measured to 2,048.",
+        "4,097 tokens in a sequence; measured to 2,048.",
         "4,097 tokens in a micro-batch; measured to 2,048.",
     ]
     assert one.band_percent(longer, FSDP2) == AMOUNTS_BAND_PERCENT
@@ -138,4 +138,4 @@ def test_several_strategies_together_lie_outside_where_all_of_them_do(evidence: 
     chosen = [STRATEGIES[name] for name in ("fsdp2", "zero_infinity")]
     assert evidence.near_any(job("meta-llama/Llama-3.1-8B"), chosen).outside == []
     longer = evidence.near_any(job("meta-llama/Llama-3.1-8B", sequence_length=100_000), chosen)
-    assert longer.outside[0].startswith("Sequences of 100,000 tokens")
+    assert longer.outside[0].startswith("100,000 tokens in a sequence")

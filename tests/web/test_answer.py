@@ -80,6 +80,13 @@ def test_the_evidence_chip_never_claims_more_than_was_measured(runs: int, chip: 
     assert answer.measured == (runs > 0)
 
 
+def test_the_evidence_chip_tells_the_worst_run_where_it_is_known() -> None:
+    plan = result(estimate("zero3", weights=9))
+    plan.estimate.evidence = Evidence(12, 0.012, [], worst_error=-0.034)
+    chip = answer_of(plan, View(), nowhere).evidence_chip
+    assert chip == "12 measured runs, mean error 1.2 %, worst −3.40 %"
+
+
 def test_the_arithmetic_names_every_component_with_its_source() -> None:
     plan = result(estimate("zero3", buffers=3, weights=30))
     plan.estimate.estimates[0].components.append(
