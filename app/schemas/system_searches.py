@@ -12,6 +12,7 @@ from app.schemas.estimates import (
     MAX_GPUS_PER_NODE,
     MAX_HOST_MEMORY_GIB,
     MAX_NVME_GIB,
+    Evidence,
     ModelChoice,
     OptionsChoice,
     Request,
@@ -107,6 +108,7 @@ class SystemResult:
     max_micro_batch_size: int
     price_usd: PriceRange | None
     notes: list[str]
+    evidence: Evidence
 
 
 @dataclass(slots=True)

@@ -52,6 +52,10 @@ class Estimator:
         """How far the measured runs let a job's peak be off, in per cent; arrays as in the job."""
         return self._evidence.band_percent(job, strategy)
 
+    def evidence(self, job: Job, strategy: Strategy) -> document.Evidence:
+        """Which measured runs speak for a job under a strategy."""
+        return self._evidence.near(job, strategy)
+
     def document(self, job: Job, assessed: Assessed) -> EstimateResponse:
         """The contract's document of an assessed job."""
         spec, capacity = job.spec, assessed.capacity
@@ -75,7 +79,7 @@ class Estimator:
 
     def _one(self, job: Job, outcome: Assessment) -> StrategyEstimate:
         strategy, usage, judgement = outcome.strategy, outcome.usage, outcome.judgement
-        evidence = self._evidence.near(job, strategy)
+        evidence = self.evidence(job, strategy)
         if usage is None or judgement is None:
             return _unsupported(strategy, outcome.reason or "", evidence)
         return StrategyEstimate(

@@ -206,6 +206,7 @@ class SystemFinder:
             max_micro_batch_size=int(swept.max_micro_batch[place]),
             price_usd=found.offers.price(place),
             notes=[*judgement.notes, *usage.notes],
+            evidence=self._estimator.evidence(job, chosen.strategy),
         )
 
 

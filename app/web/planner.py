@@ -44,18 +44,18 @@ class Evaluation:
 
 def evaluate(services: Services, pairs: list[tuple[str, str]]) -> Evaluation:
     """Plan what a query asks for. Bad fields end up in `submission.errors`, nothing is raised."""
-    submission, result = _plan(services, _read(services, pairs))
+    submission, result = _plan(services, read_job(services, pairs))
     shown, errors = submission, submission.errors
     bad: tuple[str, ...] = ()
     # The domain speaks only once every text is readable: each round can find further bad fields.
     while result is None and (more := tuple(n for n in shown.errors if n and n not in bad)):
         bad += more
-        shown, result = _plan(services, _read(services, pairs, bad))
+        shown, result = _plan(services, read_job(services, pairs, bad))
         errors = {**shown.errors, **errors}
     return Evaluation(replace(submission, errors=errors), shown, result, bad)
 
 
-def _read(
+def read_job(
     services: Services, pairs: list[tuple[str, str]], leave_out: tuple[str, ...] = ()
 ) -> Submission:
     """Read a query; a sequence length that it leaves out is at most what the model takes."""
@@ -154,7 +154,7 @@ def _replaces_fields(submission: Submission, given: Mapping[str, str]) -> bool:
 def _last_valid(request: Request, services: Services, submission: Submission) -> str:
     """What the bad fields said in the answer that stays, which is that of the page's address."""
     query = urlsplit(request.headers.get("HX-Current-URL", "")).query
-    before = _read(services, parse_qsl(query, keep_blank_values=True))
+    before = read_job(services, parse_qsl(query, keep_blank_values=True))
     if before.errors:
         return ""
     names = [name for name in submission.errors if name and before.values[name]]

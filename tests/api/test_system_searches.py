@@ -119,7 +119,7 @@ def test_what_is_found_can_be_posted_to_estimates_and_gets_the_same_answer(
         (estimate,) = answer["estimates"]
         for name in (
             "verdict", "headroom_bytes", "max_micro_batch_size", "host_bytes", "nvme_bytes",
-            "notes", "framework",
+            "notes", "framework", "evidence",
         ):  # fmt: skip
             assert row[name] == estimate[name], (row["name"], name)
         assert row["strategy_title"] == estimate["title"]
