@@ -19,6 +19,7 @@ from app.domain.architecture import (
     ModelSpec,
 )
 from app.domain.formulas import activations as act
+from app.domain.formulas import norms
 from app.domain.formulas.registry import Formula, Term
 from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Stream
@@ -95,14 +96,20 @@ def _norms(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingre
     for count, in_mlp in ((inputs - before_mlp, False), (before_mlp, True)):
         if not count:
             continue
-        symbols = {"k": count, "h": layer.hidden_size}
-        if layer.norm != "rmsnorm":
-            yield Ingredient(act.layer_norms, {**symbols, "s": stream.residual}, in_mlp=in_mlp)
-        elif multiplies_norms_in_fp32(spec):
-            yield Ingredient(act.gemma_norms, symbols, in_mlp=in_mlp)
-        else:
-            kept = stream.residual if kernels.method == "full" else 0
-            yield Ingredient(act.rms_norms, {**symbols, "s": kept}, in_mlp=in_mlp)
+        formula, s = norm_memory(spec, stream, trained=kernels.method == "full")
+        symbols = {"k": count, "h": layer.hidden_size, "s": s}
+        yield Ingredient(formula, symbols, in_mlp=in_mlp)
+
+
+def norm_memory(spec: ModelSpec, stream: Stream, *, trained: bool) -> tuple[Formula, int]:
+    """The formula of a model's norms and its s, the element size of what it keeps besides."""
+    if spec.model_type.startswith("cohere"):
+        return norms.written_out_layer_norms, FP32 * trained
+    if spec.norm != "rmsnorm":
+        in_fp32 = spec.norm == "layernorm_noparam"
+        return norms.layer_norms, FP32 if in_fp32 else stream.residual
+    product = FP32 if multiplies_norms_in_fp32(spec) else stream.residual
+    return norms.rms_norms, product * trained
 
 
 def multiplies_norms_in_fp32(spec: ModelSpec) -> bool:

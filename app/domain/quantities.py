@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.domain.adapters import Adapter, adapters_of, targets_of
 from app.domain.architecture import Layer, ModelSpec
-from app.domain.errors import FieldError, InvalidInput
 from app.domain.per_model import per_model
 from app.domain.training import Lora, Method
 from app.domain.units import ceil_div
-
-ALL_LINEAR = "all-linear"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +22,9 @@ class LayerKind:
 
     `gathered`: elements that a sharding framework assembles to run the layer, adapters among them;
     4-bit weights travel packed, four to a 16-bit element (bnb_4bit_quant_storage).
-    `adapters`: how many LoRA adapters one layer carries; `adapter_inputs`: their input features.
+    `adapters`: how many LoRA adapters the linears of one layer carry; `adapter_inputs`: their input
+    features. `adapts_router`: whether the router has one. `folded`: elements of the packed experts
+    (gate and up, down) that adapters are folded into; `folding`: elements of those adapters.
     """
 
     layer: Layer
@@ -32,8 +32,11 @@ class LayerKind:
     parameters: int
     trained: int
     gathered: int
-    adapters: int
-    adapter_inputs: int
+    adapters: int = 0
+    adapter_inputs: int = 0
+    adapts_router: bool = False
+    folded: tuple[int, int] = (0, 0)
+    folding: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +97,11 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
     Raises:
         InvalidInput: a LoRA target that the model has no linear layer for.
     """
-    adapted = None if method == "full" else _targets(spec, lora)
+    adapted = None if method == "full" else targets_of(spec, lora)
     kinds: dict[Layer, int] = {}
     order = [kinds.setdefault(layer, len(kinds)) for layer in spec.layers]
     records = tuple(
-        _kind(layer, order.count(index), adapted, lora.rank, packed=method == "qlora")
+        _kind(spec, layer, order.count(index), adapted, lora.rank, packed=method == "qlora")
         for layer, index in kinds.items()
     )
     frozen = adapted is not None
@@ -136,46 +139,22 @@ def _numel(shape: tuple[int, ...]) -> int:
     return product
 
 
-def _targets(spec: ModelSpec, lora: Lora) -> frozenset[str] | None:
-    """The last parts of the adapted modules' names; every linear's for `all-linear`."""
-    present = {
-        name.rpartition(".")[2] for layer in set(spec.layers) for name, _, _ in layer.named_linears
-    }
-    wanted = lora.target_modules
-    if wanted == ALL_LINEAR:
-        return frozenset(present)
-    names = frozenset((wanted,) if isinstance(wanted, str) else wanted)
-    if not names:
-        remedy = f'Name at least one module, or use "{ALL_LINEAR}".'
-        raise InvalidInput(FieldError("/training/lora/target_modules", remedy))
-    unknown = sorted(names - present)
-    if unknown:
-        raise InvalidInput(
-            FieldError(
-                "/training/lora/target_modules",
-                f"{spec.name} has no linear layer called {', '.join(unknown)[:80]}. "
-                f'Use "{ALL_LINEAR}" or any of {", ".join(sorted(present))}.',
-            )
-        )
-    return names
-
-
-def _adapted_linears(layer: Layer, adapted: frozenset[str]) -> list[tuple[int, int]]:
-    return [
-        (inputs, outputs)
-        for name, inputs, outputs in layer.named_linears
-        if name.rpartition(".")[2] in adapted
-    ]
-
-
 def _kind(
-    layer: Layer, count: int, adapted: frozenset[str] | None, rank: int, *, packed: bool
+    spec: ModelSpec,
+    layer: Layer,
+    count: int,
+    adapted: frozenset[str] | None,
+    rank: int,
+    *,
+    packed: bool,
 ) -> LayerKind:
     whole = layer.parameters
     if adapted is None:
-        return LayerKind(layer, count, whole, whole, whole, 0, 0)
-    linears = _adapted_linears(layer, adapted)
-    trained = rank * sum(inputs + outputs for inputs, outputs in linears)
+        return LayerKind(layer, count, whole, whole, whole)
+    adapters = adapters_of(spec, layer, adapted, rank)
+    linears = [adapter for adapter in adapters if adapter.place == "linear"]
+    gate_up, down = (_folded(layer, adapters, place) for place in ("gate_up", "down"))
+    trained = sum(adapter.elements for adapter in adapters)
     if packed:
         whole -= layer.linear_parameters - ceil_div(layer.linear_parameters, 4)
     return LayerKind(
@@ -185,8 +164,17 @@ def _kind(
         trained=trained,
         gathered=whole + trained,
         adapters=len(linears),
-        adapter_inputs=sum(inputs for inputs, _ in linears),
+        adapter_inputs=sum(adapter.inputs for adapter in linears),
+        adapts_router=any(adapter.place == "router" for adapter in adapters),
+        folded=(gate_up, down),
+        folding=sum(a.elements for a in adapters if a.place in ("gate_up", "down")),
     )
+
+
+def _folded(layer: Layer, adapters: tuple[Adapter, ...], place: str) -> int:
+    """Elements of the packed experts' tensor that an adapter of this place belongs to."""
+    experts = layer.moe.experts if layer.moe else 0
+    return sum(experts * a.inputs * a.outputs for a in adapters if a.place == place)
 
 
 def _trained_tensors(
@@ -194,12 +182,8 @@ def _trained_tensors(
 ) -> list[tuple[int, ...]]:
     if adapted is None:
         return [tensor.shape for tensor in spec.tensors]
-    return [
-        shape
-        for layer in spec.layers
-        for inputs, outputs in _adapted_linears(layer, adapted)
-        for shape in ((rank, inputs), (outputs, rank))
-    ]
+    of_layer = {layer: adapters_of(spec, layer, adapted, rank) for layer in set(spec.layers)}
+    return [shape for x in spec.layers for adapter in of_layer[x] for shape in adapter.shapes]
 
 
 def _stops(order: list[int], records: tuple[LayerKind, ...], depth: int) -> tuple[Stop, ...]:

@@ -21,7 +21,7 @@ from app.domain.layer_memory import (
     Kernels,
     layer_recipe,
     mlp_width,
-    multiplies_norms_in_fp32,
+    norm_memory,
 )
 from app.domain.precision import BF16, FP32, STREAMS, Stream, StreamId
 from app.domain.quantities import LayerKind, ModelQuantities, Stop
@@ -119,12 +119,8 @@ class StepActivations:
     @property
     def _final_norm(self) -> int:
         """Bytes per channel that the final norm keeps: its input and the normalised value."""
-        spec = self.quantities.spec
-        if spec.norm != "rmsnorm":
-            return self.stream.residual
-        if multiplies_norms_in_fp32(spec):
-            return FP32 + FP32
-        return FP32 + (self.stream.residual if self.trains_head else 0)
+        formula, s = norm_memory(self.quantities.spec, self.stream, trained=self.trains_head)
+        return int(formula(n=1, t=1, k=1, h=1, s=s).bytes)
 
     @cached_property
     def layer_input(self) -> Term:
@@ -148,6 +144,12 @@ class StepActivations:
         behind, own = self._alive_in_layer(stop)
         width = mlp_width(self.quantities.kinds[stop.kind])
         return Bundle(*behind, *(term for _, term in own), self._mlp_gradient(1, width))
+
+    def behind_mlp(self, stop: Stop) -> Bundle:
+        """Alive while the attention of a layer is differentiated, its MLP done."""
+        behind, own = self._alive_in_layer(stop)
+        left = (term for ingredient, term in own if not ingredient.in_mlp)
+        return Bundle(*behind, *left, self.layer_input)
 
     def _mlp_gradient(self, count: int, width: int) -> Term:
         stream = self.stream

@@ -11,6 +11,7 @@ import pytest
 
 from app.catalog.huggingface import spec_from_config
 from app.domain.formulas import activations as act
+from app.domain.formulas import norms as norm_formulas
 from app.domain.layer_memory import Kernels, layer_recipe
 from app.domain.precision import STREAMS
 from app.domain.quantities import quantities_of
@@ -33,7 +34,7 @@ def quadratic_part(a: int, s: int, b: int) -> int:
 @every_shape
 def test_the_block_formulas_add_up_to_the_linear_part(h: int, a: int, s: int, b: int) -> None:
     t = s * b
-    norms = act.layer_norms(n=1, t=t, k=2, h=h, s=2).bytes
+    norms = norm_formulas.layer_norms(n=1, t=t, k=2, h=h, s=2).bytes
     inputs = act.projection_inputs(n=1, t=t, k=1, h=h, c=2).bytes
     attention = act.flash_attention(n=1, t=t, q=h, kv=h, H=a, c=2).bytes
     mlp = act.plain_mlp(n=1, t=t, k=2, i=4 * h, c=2).bytes

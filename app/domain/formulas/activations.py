@@ -21,48 +21,6 @@ _SDPA = (
 
 
 @formula(
-    label="Norm inputs and outputs",
-    group="activations",
-    equation="n × t × k × h × (4 + s)",
-    source="LlamaRMSNorm.forward: the fp32 input and the normalised value its weight multiplies",
-    url=_LLAMA,
-    per_sample=True,
-)
-def rms_norms(n: Integer, t: Integer, k: int, h: int, s: int) -> Integer:
-    """k RMSNorms a layer: PowBackward keeps the fp32 input, MulBackward the normalised value.
-
-    s is 0 for frozen norms: without a weight gradient the normalised value is not kept.
-    """
-    return n * t * k * h * (4 + s)
-
-
-@formula(
-    label="Norm inputs and outputs in fp32",
-    group="activations",
-    equation="n × t × k × h × 8",
-    source="GemmaRMSNorm.forward: fp32 input and fp32 normalised value",
-    url=f"{_TRANSFORMERS}/models/gemma2/modeling_gemma2.py",
-    per_sample=True,
-)
-def gemma_norms(n: Integer, t: Integer, k: int, h: int) -> Integer:
-    """k Gemma norms a layer: the product with (1 + weight) happens in fp32."""
-    return n * t * k * h * 8
-
-
-@formula(
-    label="LayerNorm inputs",
-    group="activations",
-    equation="n × t × k × h × s",
-    source="native_layer_norm saves its input; mean and variance are 8 B a token",
-    url="https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/layer_norm.cpp",
-    per_sample=True,
-)
-def layer_norms(n: Integer, t: Integer, k: int, h: int, s: int) -> Integer:
-    """k distinct LayerNorm inputs a layer (a parallel residual shares one)."""
-    return n * t * k * h * s
-
-
-@formula(
     label="Inputs of the projections",
     group="activations",
     equation="n × t × k × h × c",

@@ -56,7 +56,6 @@ PARTICULAR: dict[str, dict[str, str]] = {
     "fused_loss_head_gradient": {"g": "bytes of the head's gradient, 0 where it is frozen"},
     "gathered_layers": {"k": "layers gathered at once"},
     "gathered_model": {"P": "parameters of the gathered layers"},
-    "gemma_norms": {"k": "norms of a layer"},
     "ipg_buckets": {"k": "buckets: 2 with overlap_comm, else 1", "m": "reduce_bucket_size"},
     "latent_attention": {
         "a": "rank of the query's latent",
@@ -87,6 +86,10 @@ PARTICULAR: dict[str, dict[str, str]] = {
     "reduce_scatter_input": {"w": "parameters that are reduced together"},
     "reduce_scatter_output": {"w": "parameters that are reduced together"},
     "rms_norms": {"k": "norms of a layer", "s": "bytes of the normalised value, 0 where frozen"},
+    "written_out_layer_norms": {
+        "k": "norms of a layer",
+        "s": "bytes of the normalised value, 0 where frozen",
+    },
     "root_gradients": {"a": "bytes of one element"},
     "routed_experts": {"k": "experts that each token is sent to"},
     "softcapped_logits": {"l": "bytes of a logit"},

@@ -154,6 +154,36 @@ def _reductions(q: ModelQuantities, bucket: int) -> _Reductions:
     return _Reductions(bypassing, down_to, first_layer, first_flush)
 
 
+class Reduction(NamedTuple):
+    """A full bucket: in which layer, at which trained tensor's gradient, and its elements."""
+
+    layer: int
+    tensor: int
+    elements: int
+
+
+@per_model
+def stage3_reductions(q: ModelQuantities, bucket: int) -> tuple[Reduction, ...]:
+    """Stage 3's full buckets, in backward's order.
+
+    A bucket of a single gradient is reduced in place, so it makes none.
+    Source: stage3.py, reduce_independent_p_g_buckets_and_remove_grads;
+    coalesced_collectives.py, reduce_scatter_coalesced.
+    """
+    found: list[Reduction] = []
+    filled = held = 0
+    layers = _layers_of_trained_tensors(q)
+    for index in range(len(layers) - 1, -1, -1):
+        numel = q.trained_tensors[index]
+        if held and filled + numel > bucket:
+            if held > 1 and layers[index]:
+                found.append(Reduction(layers[index], index, filled))
+            filled = held = 0
+        filled += numel
+        held += 1
+    return tuple(found)
+
+
 def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
     """The layer of each trained tensor, counted from 1; 0 outside the layers and for adapters."""
     spec = q.spec

@@ -62,6 +62,8 @@ class _Zero12:
             Moment("forward", "loss", (resident, *waiting, step.all_kept, step.loss_forward)),
             Moment("backward", "loss", (resident, *waiting, step.all_kept, step.loss_backward)),
         ]
+        if self.full:
+            moments.append(self._head(resident))
         for stop in q.ends:
             moments += self._layer(resident, stop)
         moments += self._first_flush(resident)
@@ -135,6 +137,12 @@ class _Zero12:
         if not (self.full and self.q.tied):
             return ()
         return (states.head_gradient(E=self.q.embedding, B=self.size),)
+
+    def _head(self, resident: Bundle) -> Moment:
+        """The first gradient makes the buckets, while every layer's activations are alive."""
+        made = states.embedding_gradient(k=1, E=self.q.embedding, B=self.size)
+        around = (*self._in_backward(owned=False), self.step.layer_input, made)
+        return Moment("backward", "head", (resident, *around, self.step.all_kept))
 
     def _layer(self, resident: Bundle, stop: Stop) -> list[Moment]:
         behind = tuple(k.count - n for k, n in zip(self.q.kinds, stop.up_to, strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from app.domain.formulas import buffers, states
-from app.domain.formulas.registry import Bundle, Term
+from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks import zero
 from app.domain.frameworks.state import (
     optimizer_state_bytes,
@@ -16,14 +16,14 @@ from app.domain.frameworks.state import (
     weight_terms,
     workspace_terms,
 )
-from app.domain.frameworks.zero3_prefetch import live_parameters
+from app.domain.frameworks.zero3_prefetch import Gathered, gathered
 from app.domain.job import Job, Moment, Timeline
 from app.domain.optimizers import OPTIMIZERS
 from app.domain.precision import FP32
-from app.domain.quantities import ModelQuantities, Stop
+from app.domain.quantities import ModelQuantities, Stop, stop_at
 from app.domain.step_activations import StepActivations
 from app.domain.strategies import Strategy
-from app.domain.units import Integer, ceil_div, smallest
+from app.domain.units import Integer, ceil_div
 
 NUMERICS = zero.NUMERICS
 adapter_bytes = zero.adapter_bytes
@@ -48,21 +48,58 @@ class _Zero3:
         self.options = job.options.deepspeed
 
     def timeline(self) -> Timeline:
-        step = self.step
+        step, held = self.step, self._gathered
         setup, resident = self._setup(), self._resident()
-        live = self._live()
+        in_forward = (resident, self._live(held.at_loss), step.all_kept, step.loss_forward)
+        in_backward = (resident, self._live(held.in_head), step.all_kept, step.loss_backward)
         moments = [
             Moment("setup", "engine initialised", setup),
             Moment("resident", "between steps", (resident,)),
-            Moment("forward", "loss", (resident, live, step.all_kept, step.loss_forward)),
-            Moment("backward", "loss", (resident, live, step.all_kept, step.loss_backward)),
+            Moment("forward", "loss", in_forward),
+            Moment("backward", "loss", in_backward),
         ]
-        for stop in self.q.ends:
-            moments += self._layer(resident, live, stop)
+        for position in self._fullest_layers:
+            moments += self._layer(resident, stop_at(self.q, position))
+        moments += [self._flush(resident, reduction) for reduction in self._fullest_reductions]
         if self.full:
-            moments.append(self._end(resident, self._live_at_embedding()))
+            moments.append(self._end(resident))
         moments.append(self._step(resident))
         return Timeline(moments, self._host_bytes(), self._nvme_bytes(), 0, [])
+
+    @cached_property
+    def _gathered(self) -> Gathered:
+        return gathered(
+            self.q.spec,
+            self.options,
+            recomputes=self.job.training.activation_checkpointing,
+        )
+
+    @property
+    def _fullest_layers(self) -> tuple[int, ...]:
+        """Layers at whose backward memory can peak: ends of a kind, and where more is gathered.
+
+        Fewer activations are left from layer to layer, so only more gathered parameters than in
+        every later layer can make a peak.
+        """
+        ends = {stop.position for stop in self.q.ends}
+        fullest, most = set(ends), 0
+        for position in range(len(self._gathered.in_layers), 0, -1):
+            if self._gathered.in_layers[position - 1] > most:
+                most = self._gathered.in_layers[position - 1]
+                fullest.add(position)
+        return tuple(sorted(fullest))
+
+    @property
+    def _fullest_reductions(self) -> list[zero.Reduction]:
+        """The reductions that no earlier one outdoes."""
+        found, most = [], 0
+        if self.full:
+            for each in zero.stage3_reductions(self.q, self.options.reduce_bucket_size):
+                together = each.elements + self._gathered.at_gradients[each.tensor]
+                if together > most:
+                    most = together
+                    found.append(each)
+        return found
 
     def _setup(self) -> tuple[Term, ...]:
         q, ranks = self.q, self.ranks
@@ -88,36 +125,30 @@ class _Zero3:
             optimizer = optimizer_state_terms(self.job, self.q, FP32, self.ranks, flat=True)
         return Bundle(*self._setup(), *optimizer, *workspace_terms(self.job))
 
-    def _live(self) -> Term:
-        """Gathered elements at the loss: what the prefetcher leaves, and every routed expert.
+    def _live(self, elements: int) -> Term:
+        return buffers.live_parameters(m=elements, a=self.size)
 
-        The grouped matrix product saves a view of the experts' weights, whose storage a released
-        parameter cannot free; only checkpointing lets go of it.
-        """
-        replayed = live_parameters(self.q.spec, self.options)
-        held = 0 if self.step.checkpointing else self.q.experts
-        live = smallest(self._model, held + replayed)
-        return buffers.live_parameters(m=live, a=self.size)
-
-    def _live_at_embedding(self) -> Term:
-        """At the end of backward: up to the limit, nothing where the embedding alone exceeds it.
-
-        Read off measured runs of tied models (p-3b-ds3-s512, p-3b-ds3-tinybucket), not derived.
-        """
-        limit = self.options.stage3_max_live_parameters
-        live = smallest(self._model, limit) if limit >= self.q.embedding else 0
-        return buffers.live_parameters(m=live, a=self.size)
-
-    @property
-    def _model(self) -> int:
-        return self.q.gathered_layers + self.q.root
-
-    def _layer(self, resident: Bundle, live: Term, stop: Stop) -> list[Moment]:
+    def _layer(self, resident: Bundle, stop: Stop) -> list[Moment]:
+        live = self._live(self._gathered.in_layers[stop.position - 1])
         around = Bundle(resident, live, *self._head_gradient)
         return [
             Moment("backward", f"layer {stop.position}, {inside.label}", (around, inside.terms))
             for inside in self.step.inside(stop)
         ]
+
+    def _flush(self, resident: Bundle, reduction: zero.Reduction) -> Moment:
+        """A full bucket is interleaved by rank in a buffer of its own before it is reduced."""
+        stop = stop_at(self.q, reduction.layer)
+        after_mlp = "att" in self.q.spec.tensors[reduction.tensor].name
+        step = self.step
+        parts: tuple[Part, ...] = (
+            resident,
+            self._live(self._gathered.at_gradients[reduction.tensor]),
+            *self._head_gradient,
+            buffers.flattened_bucket(m=reduction.elements, B=self.size),
+            step.behind_mlp(stop) if after_mlp else step.behind_down_projection(stop),
+        )
+        return Moment("backward", f"layer {reduction.layer}, bucket reduced", parts)
 
     @cached_property
     def _head_gradient(self) -> tuple[Term, ...]:
@@ -126,8 +157,9 @@ class _Zero3:
             return ()
         return (states.head_gradient(E=self.q.embedding, B=self.size),)
 
-    def _end(self, resident: Bundle, live: Term) -> Moment:
-        copies = 3 if self.q.tied else 1
+    def _end(self, resident: Bundle) -> Moment:
+        live = self._live(self._gathered.at_embedding)
+        copies = 2 if self.q.tied else 1
         gradient = states.embedding_gradient(k=copies, E=self.q.embedding, B=self.size)
         return Moment("backward", "embedding", (resident, live, gradient))
 
