@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.schemas.configurations import Configuration
 from app.schemas.estimates import EstimateRequest, Verdict
 from app.schemas.planning import (
     Alternative,
@@ -23,17 +24,6 @@ class RecommendationRequest(EstimateRequest):
     """A job, and what the customer's team prefers."""
 
     preferences: Preferences = Preferences()
-
-
-@dataclass(slots=True)
-class Config:
-    """A file, or a command, that runs the recommended strategy."""
-
-    format: Literal[
-        "deepspeed_json", "accelerate_yaml", "training_arguments_json", "launch_command"
-    ]
-    filename: str
-    content: str
 
 
 @dataclass(slots=True)
@@ -60,7 +50,7 @@ class Recommendation:
     traffic: Traffic | None
     changes_to_fit: list[Fix]
     nearest_miss: Fix | None
-    configs: list[Config]
+    configs: list[Configuration]
 
 
 RECOMMENDATION: TypeAdapter[Recommendation] = TypeAdapter(Recommendation)

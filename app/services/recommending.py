@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from app.domain.version import ENGINE_VERSION
+from app.schemas.configurations import Configuration
+from app.schemas.planning import Preferences
 from app.schemas.recommendations import Recommendation, RecommendationRequest
-from app.services.planning import Planner
+from app.services.configurations import configurations
+from app.services.planning import Answer, Planner
 
 
 class Recommender:
@@ -37,5 +40,14 @@ class Recommender:
             traffic=advice.traffic,
             changes_to_fit=found.fixes,
             nearest_miss=found.nearest,
-            configs=[],
+            configs=_files(answer, request.preferences),
         )
+
+
+def _files(answer: Answer, preferences: Preferences) -> list[Configuration]:
+    """The recommended strategy's files; none where nothing runs."""
+    best = answer.choice.best
+    if best is None or best.judgement is None or answer.advice.strategy is None:
+        return []
+    verdict = best.judgement.verdict
+    return configurations(answer.job, best.strategy, verdict, preferences.trainer)

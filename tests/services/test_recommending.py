@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from itertools import product
@@ -249,6 +250,29 @@ def test_where_nothing_runs_there_is_no_framework_and_the_nearest_miss_is_counte
     assert answer.nearest_miss is not None
     assert answer.nearest_miss.missing_bytes >= -answer.nearest_miss.headroom_bytes > 0
     assert "no change we know makes it fit" in answer.headline
+
+
+@pytest.mark.parametrize(
+    ("body", "preferences", "formats"),
+    [
+        (EIGHT, {}, ["accelerate_yaml", "training_arguments_json", "launch_command"]),
+        (
+            EIGHT,
+            {"team_knows_deepspeed": True},
+            ["deepspeed_json", "training_arguments_json", "launch_command"],
+        ),
+        (EIGHT, {"trainer": "pytorch"}, ["accelerate_yaml", "launch_command"]),
+        (LARGE, {}, []),
+    ],
+)
+def test_the_files_are_those_of_the_recommended_strategy(
+    recommender: Recommender, body: Json, preferences: Json, formats: list[str]
+) -> None:
+    answer = recommend(recommender, body, **preferences)
+    assert [config.format for config in answer.configs] == formats
+    if "deepspeed_json" in formats:
+        (file,) = (c.content for c in answer.configs if c.format == "deepspeed_json")
+        assert json.loads(file)["zero_optimization"]["stage"] == 2
 
 
 def test_a_job_that_fits_needs_no_change(recommender: Recommender) -> None:
