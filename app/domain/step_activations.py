@@ -190,6 +190,15 @@ class StepActivations:
             made = self._hidden * mlp.width if isinstance(mlp, DenseMLP) else 0
             gradients = (self._mlp_gradient(2, width), self._weight_gradients(kind, made))
             moments.append(LayerMoment("MLP", Bundle(*behind, *alive, *gradients)))
+        routed = kind.layer.moe
+        if routed is not None and self.trains_head:
+            outside = (term for part, term in own if part.formula is not act.routed_experts)
+            gathered = act.routed_input_gradients(
+                t=self.tokens, k=routed.per_token, h=self._hidden, c=self.stream.compute
+            )
+            experts = routed.experts * routed.expert_parameters(self._hidden)
+            made = self._weight_gradients(kind, experts)
+            moments.append(LayerMoment("experts", Bundle(*behind, *outside, gathered, made)))
         attention = kind.layer.attention
         if attention is not None:
             alive = (term for ingredient, term in own if not ingredient.in_mlp)

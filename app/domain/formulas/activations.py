@@ -205,6 +205,19 @@ def routed_experts(n: Integer, t: Integer, k: int, h: int, e: int, X: int, c: in
 
 
 @formula(
+    label="Routed tokens and their gradients",
+    group="activations",
+    equation="3 × t × k × h × c",
+    source="grouped_mm experts: the gathered input, its gradient, and that scattered to the tokens",
+    url=f"{_TRANSFORMERS}/integrations/moe.py",
+    per_sample=True,
+)
+def routed_input_gradients(t: Integer, k: int, h: int, c: int) -> Integer:
+    """k copies of every token before the experts, when all experts' weight gradients exist."""
+    return 3 * t * k * h * c
+
+
+@formula(
     label="LoRA inputs",
     group="activations",
     equation="n × t × (a × x + a × m × r)",

@@ -92,6 +92,7 @@ PARTICULAR: dict[str, dict[str, str]] = {
     },
     "root_gradients": {"a": "bytes of one element"},
     "routed_experts": {"k": "experts that each token is sent to"},
+    "routed_input_gradients": {"k": "experts that each token is sent to"},
     "softcapped_logits": {"l": "bytes of a logit"},
     "sub_group_step": {"k": "bytes of an element", "m": "elements of the largest sub-group"},
 }
