@@ -30,6 +30,8 @@ _NAMES: dict[OptimizerId, Names] = {
     "sgd": Names("sgd", "torch.optim.SGD", "SGD"),
 }
 _FOREACH = "adamw_torch"
+# What an optimizer is given, as a Python expression.
+TRAINED = "[p for p in model.parameters() if p.requires_grad]"
 
 
 def trainer_name(training: Training) -> str:
@@ -46,8 +48,7 @@ def constructed(run: Run) -> str:
         details.append(f"{training.optimizer_kernel}=True")
     if training.optimizer == "adafactor":
         details += ["scale_parameter=False", "relative_step=False"]
-    trained = "[p for p in model.parameters() if p.requires_grad]"
-    return f"{_NAMES[training.optimizer].constructor}({trained}, {', '.join(details)})"
+    return f"{_NAMES[training.optimizer].constructor}({TRAINED}, {', '.join(details)})"
 
 
 def deepspeed_section(run: Run) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.domain.frameworks.fsdp2 import reduction_bytes
 from app.domain.precision import FP32
-from app.services.configurations.optimizers import constructed
+from app.services.configurations.optimizers import TRAINED, constructed
 from app.services.configurations.run import ARGUMENTS_FILE, DEEPSPEED_FILE, DTYPES, Run
 from app.services.configurations.training_arguments import FUSED_LOSS_ALONE
 
@@ -15,24 +15,29 @@ def lines(run: Run) -> list[str]:
 
 
 def _arguments(run: Run) -> list[str]:
-    policy = _reduction_policy(run)
+    """What comes before the model: arguments that are read, processes that know each other."""
     if run.uses_trainer:
-        found = [
+        policy = _reduction_policy(run)
+        return [
             f'args, = HfArgumentParser(TrainingArguments).parse_json_file("{ARGUMENTS_FILE}")',
+            *([f'args.fsdp_plugin_args["mixed_precision_policy"] = {policy}'] if policy else ()),
         ]
-        if policy:
-            found.append(f'args.fsdp_plugin_args["mixed_precision_policy"] = {policy}')
-        return found
-    if run.strategy.framework != "pytorch_fsdp":
-        return []
+    if run.strategy.framework == "pytorch_fsdp":
+        return [_accelerator(run)]
+    if run.strategy.framework == "deepspeed":
+        partitioned = f'partitioned = HfDeepSpeedConfig("{DEEPSPEED_FILE}")'
+        return ["deepspeed.init_distributed()", *([partitioned] if run.stage == 3 else ())]
+    return ["torch.distributed.init_process_group()"] if run.job.hardware.world_size > 1 else []
+
+
+def _accelerator(run: Run) -> str:
+    policy = _reduction_policy(run)
     plugin = f"mixed_precision_policy={policy}" if policy else ""
     steps = run.job.training.gradient_accumulation_steps
-    return [
-        (
-            f"accelerator = Accelerator(gradient_accumulation_steps={steps}, "
-            f"fsdp_plugin=FullyShardedDataParallelPlugin({plugin}))"
-        )
-    ]
+    return (
+        f"accelerator = Accelerator(gradient_accumulation_steps={steps}, "
+        f"fsdp_plugin=FullyShardedDataParallelPlugin({plugin}))"
+    )
 
 
 def _reduction_policy(run: Run) -> str:
@@ -117,7 +122,7 @@ def _wrapped(run: Run) -> list[str]:
     if run.strategy.framework == "deepspeed":
         own = run.strategy.optimizer_on == "gpu"
         optimizer = [f"optimizer = {constructed(run)}"] if own else []
-        given = "optimizer=optimizer" if own else "model_parameters=model.parameters()"
+        given = "optimizer=optimizer" if own else f"model_parameters={TRAINED}"
         return [
             *optimizer,
             (
@@ -129,4 +134,15 @@ def _wrapped(run: Run) -> list[str]:
     if run.strategy.framework == "pytorch_fsdp":
         return [*optimizer, "model, optimizer = accelerator.prepare(model, optimizer)"]
     replicated = run.job.hardware.world_size > 1
-    return [*(["model = DistributedDataParallel(model)"] if replicated else ()), *optimizer]
+    return [
+        "model = DistributedDataParallel(model.to(device))" if replicated else "model.to(device)",
+        *optimizer,
+        *_autocast(run),
+    ]
+
+
+def _autocast(run: Run) -> list[str]:
+    """Around every forward, where weights are fp32 or adapters are."""
+    if run.mixed == "no":
+        return []
+    return [f'autocast = torch.autocast("cuda", dtype=torch.{DTYPES[run.half]})']
