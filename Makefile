@@ -41,8 +41,8 @@ format: .venv/.dev ## Format the code and apply safe fixes
 docs: .venv/.runtime ## Write the reference of formulas from the code
 	$(BIN)/python -m app.reference
 
-accuracy: .venv/.runtime ## Print the engine's error on every measured run
-	$(BIN)/python -m app.accuracy
+accuracy: .venv/.runtime ## Print the engine's error on every measured run, write docs/accuracy.md
+	$(BIN)/python -m app.accuracy --document docs/accuracy.md
 
 bench: .venv/.dev ## Measure the engine, the API under load and a worker's memory
 	$(BIN)/python -m benchmarks

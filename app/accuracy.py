@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from app.accuracy_document import document
 from app.catalog import load_catalog
 from app.domain.errors import InvalidInput
 from app.domain.units import GIB
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 0 if the file could be read and compared, 2 if not."""
     parser = argparse.ArgumentParser(prog="python -m app.accuracy", description=__doc__)
     parser.add_argument("results", nargs="?", type=Path, help="measured runs, one JSON a line")
-    path: Path | None = parser.parse_args(arguments).results
+    parser.add_argument("--document", type=Path, help="write our own runs' sums to this file too")
+    parsed = parser.parse_args(arguments)
+    path: Path | None = parsed.results
     catalog = load_catalog()
     service = AccuracyService(catalog, measured_evidence(catalog), Resolver(catalog, NoProfiles()))
     try:
@@ -45,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{path}: {error}\n")
         return 2
     sys.stdout.writelines(f"{line}\n" for line in report(found))
+    if parsed.document is not None:
+        parsed.document.write_text(document(service.whole), encoding="utf-8")
     return 0
 
 

@@ -36,6 +36,13 @@ def test_every_run_of_the_file_gets_a_line_with_what_is_predicted_and_measured(
     ]
 
 
+def test_the_document_is_up_to_date(tmp_path: Path) -> None:
+    written = tmp_path / "accuracy.md"
+    assert main(["--document", str(written)]) == 0
+    kept = Path(__file__).parents[1] / "docs" / "accuracy.md"
+    assert kept.read_text("utf-8") == written.read_text("utf-8"), "run `make accuracy`"
+
+
 def test_the_sums_name_the_worst_run(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(results)]) == 0
     out = capsys.readouterr().out

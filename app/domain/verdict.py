@@ -51,21 +51,21 @@ class Standing(NamedTuple):
 
 
 class Band(NamedTuple):
-    """Where nine of ten real runs fall, from their steady to their highest peak. Bytes per GPU."""
+    """Where nine of ten real runs fall, from their steady to their highest peak. Bytes per GPU.
+
+    `percent` is its half-width around the estimated peak, without races in the first steps.
+    """
 
     low: Integer
     high: Integer
+    percent: Integer
 
 
 def band_around(usage: Usage, percent: Integer) -> Band:
     """So many per cent around the peak, more with an assumed term; first-step races on top."""
-    share = _share(usage, percent)
+    share = largest(percent, ASSUMED_BAND_PERCENT) if usage.assumed else percent
     low = usage.peak * (100 - share) // 100
-    return Band(low, ceil_div(usage.peak * (100 + share), 100) + usage.second_step)
-
-
-def _share(usage: Usage, percent: Integer) -> Integer:
-    return largest(percent, ASSUMED_BAND_PERCENT) if usage.assumed else percent
+    return Band(low, ceil_div(usage.peak * (100 + share), 100) + usage.second_step, share)
 
 
 def hold(
@@ -84,11 +84,10 @@ def hold(
     engine's `safe_percent` of the peak; with expandable segments the top of the band is enough.
     `tight`: it needs `expandable_segments:True`, or the answer lies within the band.
     """
-    band = _share(usage, band_percent)
-    low, high = band_around(usage, band_percent)
+    low, high, share = band_around(usage, band_percent)
     expandable = job.options.allocator == "expandable_segments"
     safe = 100 if expandable else ENGINES[strategy.engine].safe_percent
-    limit = smallest(usable * 100 // safe, (usable - usage.second_step) * 100 // (100 + band))
+    limit = smallest(usable * 100 // safe, (usable - usage.second_step) * 100 // (100 + share))
     lacks = is_short | (usable < low)
     batch = largest_micro_batch(usage.loads, limit, job.training.micro_batch_size)
     return Standing(

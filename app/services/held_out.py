@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from statistics import mean, median_low
 from typing import NamedTuple, TypeAlias
 
-from app.domain.verdict import DERIVED_BAND_PERCENT, band_around
+from app.domain.verdict import DERIVED_BAND_PERCENT, Band, band_around
 from app.schemas.accuracy import HeldOut
 from app.services.evidence import Comparison
 from app.services.validated_region import AMOUNTS, KINDS, NEAR, Amount, ValidatedRegion
@@ -77,13 +77,14 @@ def _row(respect: str, splits: Iterator[_Split]) -> HeldOut | None:
 def _trials(held: list[Comparison], rest: list[Comparison]) -> Iterator[_Trial]:
     region = ValidatedRegion((c.job, c.strategy, c.error) for c in rest)
     for comparison in held:
-        percent = region.band_percent(comparison.job, comparison.strategy)
-        yield _Trial(
-            percent, _covers(comparison, percent), _covers(comparison, DERIVED_BAND_PERCENT)
+        band = band_around(
+            comparison.usage, region.band_percent(comparison.job, comparison.strategy)
         )
+        derived = comparison.usage._replace(assumed=False)
+        narrow = band_around(derived, DERIVED_BAND_PERCENT)
+        yield _Trial(band.percent, _covers(band, comparison), _covers(narrow, comparison))
 
 
-def _covers(comparison: Comparison, percent: int) -> bool:
-    band = band_around(comparison.usage, percent)
+def _covers(band: Band, comparison: Comparison) -> bool:
     measured = comparison.measured
     return bool(band.low <= measured.steady_peak_allocated <= measured.peak_allocated <= band.high)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from app.domain.estimate import STEP_PHASES
 from app.domain.job import PHASES, Phase
 from app.domain.strategies import STRATEGIES
-from app.domain.verdict import band_around
+from app.domain.verdict import Band, band_around
 from app.schemas.accuracy import (
     AccuracySummary,
     PeakAccuracy,
@@ -26,7 +26,7 @@ def run_accuracy(comparison: Comparison, region: ValidatedRegion) -> RunAccuracy
     """A run's document. The band is the one that the region gives its job."""
     run, job, strategy = comparison.run, comparison.job, comparison.strategy
     training, hardware = job.training, job.hardware
-    band_percent = region.band_percent(job, strategy)
+    band = band_around(comparison.usage, region.band_percent(job, strategy))
     return RunAccuracy(
         id=run.id,
         campaign=run.campaign,
@@ -46,10 +46,10 @@ def run_accuracy(comparison: Comparison, region: ValidatedRegion) -> RunAccuracy
         gpus=run.gpus,
         world_size=hardware.world_size,
         versions=run.versions,
-        peak=_peak(comparison, band_percent),
+        peak=_peak(comparison, band),
         phases=[_phase(comparison, phase) for phase in PHASES],
         reserved=_reserved(comparison),
-        band_percent=band_percent,
+        band_percent=band.percent,
     )
 
 
@@ -62,9 +62,8 @@ def model_name(comparison: Comparison) -> str:
     return f"{base or spec.family}, {len(spec.layers)} layers, {size}"
 
 
-def _peak(comparison: Comparison, band_percent: int) -> PeakAccuracy:
+def _peak(comparison: Comparison, band: Band) -> PeakAccuracy:
     usage, measured = comparison.usage, comparison.measured
-    band = band_around(usage, band_percent)
     steady = measured.steady_peak_allocated
     highest = max(steady, measured.peak_allocated)
     return PeakAccuracy(

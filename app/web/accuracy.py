@@ -23,6 +23,7 @@ from app.services.accuracy import Selection
 from app.services.run_accuracy import peak_summary
 from app.web import forms
 from app.web.accuracy_charts import GROUPS, STRIP_REACH, scatter_of, strips_of
+from app.web.accuracy_words import BAND_RULE, HELD_OUT
 from app.web.answer import part_rows
 from app.web.rendering import is_fragment_request, render
 
@@ -169,6 +170,8 @@ def _shared() -> dict[str, Any]:
         "groups": GROUPS,
         "reach": STRIP_REACH,
         "narrow": DERIVED_BAND_PERCENT,
+        "band_rule": BAND_RULE,
+        "held_out_words": HELD_OUT,
     }
 
 

@@ -83,6 +83,15 @@ def test_a_second_step_race_belongs_to_the_band_and_must_fit_too() -> None:
     assert judged("ddp", usable=top - 1, options=EXPANDABLE, **facts).verdict == "tight"
 
 
+@pytest.mark.parametrize("percent", [3, 6, 10])
+def test_the_band_is_as_wide_as_whoever_knows_the_runs_says(percent: int) -> None:
+    (outcome,) = assess(job(MODEL), [STRATEGIES["fsdp2"]], lambda _job, _strategy: percent).outcomes
+    assert outcome.usage is not None
+    assert outcome.judgement is not None
+    assert outcome.judgement.high == ceil_percent(outcome.usage.peak, 100 + percent)
+    assert outcome.judgement.low == outcome.usage.peak * (100 - percent) // 100
+
+
 def test_an_assumed_allocation_widens_the_band() -> None:
     derived, assumed = assessed("fsdp2"), assessed("fsdp2", fused_loss=True)
     for outcome, percent in ((derived, DERIVED_BAND_PERCENT), (assumed, ASSUMED_BAND_PERCENT)):
