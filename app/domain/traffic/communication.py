@@ -88,7 +88,7 @@ def _sharded(job: Job, strategy: Strategy, q: ModelQuantities) -> Communication:
     gathered, reduced = engine.gathered_bytes(job), engine.reduced_bytes(job)
     gathers = 2 if strategy.regathers else 1
     model = gathered_elements(q)
-    said = f"ZeRO, section 7.2.2: {gathers}Ψ to gather, Ψ to reduce"
+    said = f"ZeRO, section 7.2.2: {'2' * (gathers > 1)}Ψ to gather, Ψ to reduce"
     flows = (
         _flow(
             "Parameters, all-gathered",
