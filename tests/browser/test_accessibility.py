@@ -18,6 +18,7 @@ PATHS = (
     "/models",
     "/gpus",
     "/formulas?q=gathered",
+    "/accuracy?strategy=fsdp1",
     "/frameworks",
     "/claims",
     "/plans",
