@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.frameworks import FRAMEWORKS
 from app.schemas.estimates import Verdict
-from app.schemas.planning import Advice, Alternative, Reason, Stream
+from app.schemas.planning import Advice, Alternative, FiredRule, Reason, Stream
 from app.web.bars import VERDICT_WORDS
 from app.web.numbers import gb
 
@@ -80,13 +80,14 @@ class StreamRow:
 
 @dataclass(frozen=True)
 class AdviceView:
-    """The panel under the chart."""
+    """The panel under the chart. `rules` decide; `other_rules` apply without deciding."""
 
     heading: str
     reasons: tuple[Said, ...]
     why_not: tuple[NotTaken, ...]
     others: tuple[NotTaken, ...]
     rules: tuple[RuleRow, ...]
+    other_rules: tuple[RuleRow, ...]
     swings: tuple[SwingRow, ...]
     streams: tuple[StreamRow, ...]
 
@@ -104,14 +105,8 @@ def advice_of(
         reasons=tuple(_said(reason) for reason in advice.reasons),
         why_not=tuple(others[:SHOWN]),
         others=tuple(others[SHOWN:]),
-        rules=tuple(
-            RuleRow(
-                _cited(rule.text, rule.source, rule.source_url),
-                _EFFECTS[rule.effect],
-                rule.explanation,
-            )
-            for rule in advice.rules
-        ),
+        rules=tuple(_rule(rule) for rule in advice.rules if rule.effect == "decides"),
+        other_rules=tuple(_rule(rule) for rule in advice.rules if rule.effect != "decides"),
         swings=tuple(
             SwingRow(swing.preference, swing.title, apply(swing.patch)) for swing in advice.swings
         ),
@@ -136,6 +131,11 @@ def _said(reason: Reason) -> Said:
 
 def _cited(text: str, source: str, address: str) -> Said:
     return Said(text, source, address if address.startswith("https://") else "")
+
+
+def _rule(rule: FiredRule) -> RuleRow:
+    said = _cited(rule.text, rule.source, rule.source_url)
+    return RuleRow(said, _EFFECTS[rule.effect], rule.explanation)
 
 
 def _not_taken(alternative: Alternative) -> NotTaken:

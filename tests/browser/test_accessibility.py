@@ -15,6 +15,7 @@ WIDTHS = (320, 390, 768, 1024, 1280)
 PATHS = (
     "/",
     "/?method=lora&fsdp1=show",
+    "/?model=meta-llama/Llama-3.1-8B",
     "/models",
     "/gpus",
     "/formulas?q=gathered",

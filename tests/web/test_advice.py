@@ -88,7 +88,9 @@ def test_rules_swings_and_streams_keep_their_numbers_and_sources() -> None:
         lambda patch: f"/?{patch['preferences']['trainer']}",
     )
     assert view is not None
-    assert (view.rules[0].effect, view.rules[0].said.address) == ("overruled", "https://s")
+    assert view.rules == ()
+    (overruled,) = view.other_rules
+    assert (overruled.effect, overruled.said.address) == ("overruled", "https://s")
     assert view.swings[0].href == "/?pytorch"
     assert (view.streams[0].amount, view.streams[0].route) == ("3.2 GB", "each GPU to the others")
 
