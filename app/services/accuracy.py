@@ -102,7 +102,7 @@ class AccuracyService:
         return RunDetail(
             run=run,
             components=[component(term) for term in comparison.usage.components],
-            outside=self._evidence.region.outside(comparison.job, comparison.strategy),
+            outside=self._evidence.region.outside(comparison.job, [comparison.strategy]),
             request=comparison.run.request,
         )
 

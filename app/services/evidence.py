@@ -12,7 +12,7 @@ from app.catalog import Catalog
 from app.catalog.measured import Measured, MeasuredRun, measured_runs
 from app.domain.estimate import Evaluator, Usage
 from app.domain.job import Job
-from app.domain.strategies import Strategy
+from app.domain.strategies import STRATEGIES, Strategy
 from app.domain.training import Method
 from app.domain.units import Integer
 from app.schemas.estimates import EstimateRequest
@@ -112,8 +112,7 @@ class Evidence:
 
     def near(self, job: Job, strategy: Strategy) -> EvidenceDocument:
         """The evidence for one estimate."""
-        found = self._speaking(_Shape.of(job), (strategy,))
-        return _document(found, self.region.outside(job, strategy))
+        return self.near_any(job, (strategy,))
 
     def near_any(self, job: Job, strategies: Iterable[Strategy]) -> EvidenceDocument:
         """The evidence for several strategies together, each run counted once.
@@ -121,12 +120,20 @@ class Evidence:
         It lies outside in those respects in which every one of the strategies does.
         """
         chosen = tuple(strategies)
-        outside = [self.region.outside(job, strategy) for strategy in chosen]
-        shared = [s for s in outside[0] if all(s in other for other in outside)] if outside else []
-        return _document(self._speaking(_Shape.of(job), chosen), shared)
+        found = self._speaking(_Shape.of(job), tuple(strategy.id for strategy in chosen))
+        outside = self.region.outside(job, chosen)
+        return EvidenceDocument(
+            measured_runs=found.runs,
+            mean_abs_error=found.mean_abs_error,
+            nearest=list(found.nearest),
+            worst_error=found.worst_error,
+            same_family_runs=found.same_family,
+            validated=not outside,
+            outside=outside,
+        )
 
-    def _find(self, shape: _Shape, strategies: tuple[Strategy, ...]) -> _Speaking:
-        families = {_family(strategy) for strategy in strategies}
+    def _find(self, shape: _Shape, strategies: tuple[str, ...]) -> _Speaking:
+        families = {_family(STRATEGIES[name]) for name in strategies}
         speaking = [
             c
             for c in self.comparisons
@@ -144,28 +151,16 @@ class Evidence:
         )
 
 
-def _document(found: _Speaking, outside: list[str]) -> EvidenceDocument:
-    return EvidenceDocument(
-        measured_runs=found.runs,
-        mean_abs_error=found.mean_abs_error,
-        nearest=list(found.nearest),
-        worst_error=found.worst_error,
-        same_family_runs=found.same_family,
-        validated=not outside,
-        outside=outside,
-    )
-
-
 def _family(strategy: Strategy) -> tuple[str, str, str]:
     return strategy.engine, strategy.optimizer_on, strategy.parameters_on
 
 
 def _distance(
-    comparison: Comparison, shape: _Shape, strategies: tuple[Strategy, ...]
+    comparison: Comparison, shape: _Shape, strategies: tuple[str, ...]
 ) -> tuple[bool, bool, bool, float]:
     other = _Shape.of(comparison.job)
     return (
-        comparison.strategy not in strategies,
+        comparison.strategy.id not in strategies,
         other.model_type != shape.model_type,
         other.checkpointing != shape.checkpointing,
         abs(log(other.parameters / shape.parameters)),

@@ -9,14 +9,22 @@ well the engine predicts a new kind, it can only flatter.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from statistics import mean, median_low
 from typing import NamedTuple, TypeAlias
 
 from app.domain.verdict import DERIVED_BAND_PERCENT, Band, band_around
 from app.schemas.accuracy import HeldOut
 from app.services.evidence import Comparison
-from app.services.validated_region import AMOUNTS, KINDS, NEAR, Amount, ValidatedRegion
+from app.services.validated_region import (
+    AMOUNTS,
+    KINDS,
+    NEAR,
+    Amount,
+    Kind,
+    ValidatedRegion,
+    traits_of,
+)
 
 # Runs that are held out, and those that the region is drawn from without them.
 _Split: TypeAlias = tuple[list[Comparison], list[Comparison]]
@@ -30,22 +38,17 @@ class _Trial(NamedTuple):
 
 def held_out(comparisons: Sequence[Comparison]) -> list[HeldOut]:
     """A row for each kind that the runs differ in, and for each amount that varies enough."""
-    rows = [
-        _row(kind.name, _splits(comparisons, lambda c, of=kind.key: of(c.job, c.strategy)))  # type: ignore[misc]
-        for kind in KINDS
-    ]
+    rows = [_row(kind.name, _splits(comparisons, kind)) for kind in KINDS]
     rows += [
         _row(f"{amount.name}, the largest", _largest(comparisons, amount)) for amount in AMOUNTS
     ]
     return [row for row in rows if row is not None]
 
 
-def _splits(
-    comparisons: Sequence[Comparison], key: Callable[[Comparison], Hashable]
-) -> Iterator[_Split]:
+def _splits(comparisons: Sequence[Comparison], kind: Kind) -> Iterator[_Split]:
     groups: dict[Hashable, list[Comparison]] = defaultdict(list)
-    for comparison in comparisons:
-        groups[key(comparison)].append(comparison)
+    for c in comparisons:
+        groups[kind.key(traits_of(c.job), c.strategy)].append(c)
     for name, group in groups.items():
         yield group, [c for other, found in groups.items() if other != name for c in found]
 

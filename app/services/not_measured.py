@@ -15,7 +15,14 @@ from app.domain.strategies import STRATEGIES, Strategy
 from app.domain.training import AttentionKernel, Method, OptimizerId, PrecisionId, Training
 from app.schemas.accuracy import NotMeasured
 from app.services.evidence import Evidence
-from app.services.validated_region import AMOUNTS, ATTENTION, METHODS, NEAR, places
+from app.services.validated_region import (
+    AMOUNTS,
+    ATTENTION,
+    FEED_FORWARDS,
+    METHODS,
+    NEAR,
+    places,
+)
 
 
 def not_measured(evidence: Evidence, catalog: Catalog) -> list[NotMeasured]:
@@ -60,7 +67,7 @@ def _methods(evidence: Evidence) -> Iterator[str]:
             yield f"{METHODS[method]} with {'; '.join(lacking)}"
     for method, mixture in ((m, x) for m in get_args(Method) for x in (False, True)):
         if (method, mixture) not in evidence.region.seen("method with the feed-forward block"):
-            yield f"{METHODS[method]} on {'mixtures of experts' if mixture else 'dense models'}"
+            yield f"{METHODS[method]} on {FEED_FORWARDS[mixture]}"
 
 
 def _possible(evidence: Evidence, strategy: Strategy, method: Method) -> bool:

@@ -14,7 +14,7 @@ docs/accuracy.md holds runs out and reports how many of them the rule would have
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from math import ceil
 from typing import NamedTuple, TypeAlias
@@ -22,10 +22,12 @@ from typing import NamedTuple, TypeAlias
 from app.domain.frameworks import FRAMEWORKS
 from app.domain.job import Job
 from app.domain.optimizers import OPTIMIZERS
-from app.domain.strategies import Strategy
+from app.domain.strategies import STRATEGIES, Strategy
+from app.domain.training import AttentionKernel, Method, OptimizerId, PrecisionId
 from app.domain.units import Integer, largest
 from app.domain.verdict import DERIVED_BAND_PERCENT
 
+FEED_FORWARDS = {False: "dense models", True: "mixtures of experts"}
 METHODS = {"full": "full fine-tuning", "lora": "LoRA", "qlora": "QLoRA"}
 ATTENTION = {"sdpa": "SDPA", "eager": "eager", "flash_attention_2": "FlashAttention-2"}
 
@@ -35,12 +37,38 @@ AMOUNTS_BAND_PERCENT = 4
 KIND_BAND_PERCENTS = (DERIVED_BAND_PERCENT, 6, 10)
 
 
+class Traits(NamedTuple):
+    """What of a job can be new in kind."""
+
+    model_type: str
+    is_mixture: bool
+    method: Method
+    precision: PrecisionId
+    optimizer: OptimizerId
+    attention: AttentionKernel
+    fused_loss: bool
+
+
+def traits_of(job: Job) -> Traits:
+    """The traits of a job of plain numbers, or of arrays."""
+    spec, training = job.spec, job.training
+    return Traits(
+        spec.model_type,
+        spec.is_mixture,
+        training.method,
+        training.precision,
+        training.optimizer,
+        training.attention,
+        training.fused_loss,
+    )
+
+
 class Kind(NamedTuple):
     """A respect that a run either has or has not. Jobs with equal keys are alike in it."""
 
     name: str
-    key: Callable[[Job, Strategy], Hashable]
-    sentence: Callable[[Job, Strategy], str]
+    key: Callable[[Traits, Strategy], Hashable]
+    sentence: Callable[[Traits, Strategy], str]
 
 
 class Amount(NamedTuple):
@@ -56,10 +84,6 @@ def places(strategy: Strategy) -> tuple[str, str, str]:
     return strategy.engine, strategy.optimizer_on, strategy.parameters_on
 
 
-def _feed_forward(job: Job) -> str:
-    return "mixtures of experts" if job.spec.is_mixture else "dense models"
-
-
 def _framework(strategy: Strategy) -> str:
     return FRAMEWORKS[strategy.framework].title
 
@@ -67,54 +91,51 @@ def _framework(strategy: Strategy) -> str:
 KINDS = (
     Kind(
         "strategy",
-        lambda job, strategy: strategy.id,
-        lambda job, strategy: f"No measured run of {strategy.title}.",
+        lambda traits, strategy: strategy.id,
+        lambda traits, strategy: f"No measured run of {strategy.title}.",
     ),
     Kind(
         "model family",
-        lambda job, strategy: job.spec.model_type,
-        lambda job, strategy: f"No measured run of the model family {job.spec.model_type[:60]}.",
+        lambda traits, strategy: traits.model_type,
+        lambda traits, strategy: f"No measured run of the model family {traits.model_type[:60]}.",
     ),
     Kind(
         "method with the strategy",
-        lambda job, strategy: (*places(strategy), job.training.method),
-        lambda job, strategy: (
-            f"No measured run of {METHODS[job.training.method]} with {strategy.title}."
+        lambda traits, strategy: (*places(strategy), traits.method),
+        lambda traits, strategy: (
+            f"No measured run of {METHODS[traits.method]} with {strategy.title}."
         ),
     ),
     Kind(
         "method with the feed-forward block",
-        lambda job, strategy: (job.training.method, job.spec.is_mixture),
-        lambda job, strategy: (
-            f"No measured run of {METHODS[job.training.method]} on {_feed_forward(job)}."
+        lambda traits, strategy: (traits.method, traits.is_mixture),
+        lambda traits, strategy: (
+            f"No measured run of {METHODS[traits.method]} on {FEED_FORWARDS[traits.is_mixture]}."
         ),
     ),
     Kind(
         "precision with the framework",
-        lambda job, strategy: (strategy.framework, job.training.precision),
-        lambda job, strategy: (
-            f"No measured run of {job.training.precision} with {_framework(strategy)}."
+        lambda traits, strategy: (strategy.framework, traits.precision),
+        lambda traits, strategy: (
+            f"No measured run of {traits.precision} with {_framework(strategy)}."
         ),
     ),
     Kind(
         "optimizer with the framework",
-        lambda job, strategy: (strategy.framework, job.training.optimizer),
-        lambda job, strategy: (
-            f"No measured run of {OPTIMIZERS[job.training.optimizer].title} "
-            f"with {_framework(strategy)}."
+        lambda traits, strategy: (strategy.framework, traits.optimizer),
+        lambda traits, strategy: (
+            f"No measured run of {OPTIMIZERS[traits.optimizer].title} with {_framework(strategy)}."
         ),
     ),
     Kind(
         "attention kernel",
-        lambda job, strategy: job.training.attention,
-        lambda job, strategy: (
-            f"No measured run with {ATTENTION[job.training.attention]} attention."
-        ),
+        lambda traits, strategy: traits.attention,
+        lambda traits, strategy: f"No measured run with {ATTENTION[traits.attention]} attention.",
     ),
     Kind(
         "fused loss",
-        lambda job, strategy: job.training.fused_loss,
-        lambda job, strategy: "No measured run with a fused loss.",
+        lambda traits, strategy: traits.fused_loss,
+        lambda traits, strategy: "No measured run with a fused loss.",
     ),
 )
 
@@ -139,12 +160,13 @@ _IMPLIED = {"method with the strategy": "strategy"}
 
 # A measured job, and the signed relative error of its estimated peak.
 Case: TypeAlias = tuple[Job, Strategy, float]
-_Traits: TypeAlias = tuple[Hashable, ...]
+# What nobody measured in kind, in sentences, and the errors of the runs that come nearest.
+_Judged: TypeAlias = tuple[tuple[str, ...], int]
 
 
-def peers(job: Job, strategy: Strategy) -> tuple[Hashable, ...]:
+def peers(traits: Traits, strategy: Strategy) -> tuple[Hashable, ...]:
     """The groups of runs whose errors speak for a job: its strategy's, and its method's."""
-    return strategy.id, (job.training.method, job.spec.is_mixture)
+    return strategy.id, (traits.method, traits.is_mixture)
 
 
 def ninth_of_ten(errors: Iterable[float]) -> float:
@@ -162,16 +184,17 @@ class ValidatedRegion:
         self.architectures: set[str] = set()
         errors: dict[Hashable, list[float]] = defaultdict(list)
         for job, strategy, error in cases:
+            traits = traits_of(job)
             for kind in KINDS:
-                self._seen[kind.name].add(kind.key(job, strategy))
+                self._seen[kind.name].add(kind.key(traits, strategy))
             for amount in AMOUNTS:
                 self._most[amount.name] = max(self._most[amount.name], amount.of(job))
             self.architectures.add(job.hardware.gpu.architecture)
-            for peer in peers(job, strategy):
+            for peer in peers(traits, strategy):
                 # The band lies around the estimate, so as a share of that.
                 errors[peer].append(1 / (1 + error) - 1)
         self._shown = {peer: ceil(ninth_of_ten(found) * 100) for peer, found in errors.items()}
-        self._missing_of = lru_cache(maxsize=4096)(self._missing)
+        self._judged = lru_cache(maxsize=4096)(self._judge)
 
     def most(self, amount: str) -> int:
         """The largest measured amount of that name."""
@@ -181,38 +204,49 @@ class ValidatedRegion:
         """The keys of that kind which were measured."""
         return self._seen[kind]
 
-    def outside(self, job: Job, strategy: Strategy) -> list[str]:
-        """A sentence for each respect in which a job of plain numbers is unlike every run."""
-        sentences = [kind.sentence(job, strategy) for kind in self._kinds_outside(job, strategy)]
-        for amount in AMOUNTS:
-            value, most = amount.of(job), self._most[amount.name]
-            if value > NEAR * most:
-                sentences.append(f"{value:,} {amount.unit}; measured to {most:,}.")
-        architecture = job.hardware.gpu.architecture
-        if architecture not in self.architectures:
-            measured = " and ".join(sorted(self.architectures))
-            sentences.append(f"GPU architecture {architecture}; measured on {measured}.")
-        return sentences
+    def outside(self, job: Job, strategies: Sequence[Strategy]) -> list[str]:
+        """A sentence for each respect in which a job of plain numbers is unlike every run.
+
+        With several strategies, those respects in which all of them are.
+        """
+        traits = traits_of(job)
+        kinds = [self._judged(traits, strategy.id)[0] for strategy in strategies]
+        if not kinds:
+            return []
+        shared = [s for s in kinds[0] if all(s in others for others in kinds[1:])]
+        return [*shared, *self._amounts_outside(job)]
 
     def band_percent(self, job: Job, strategy: Strategy) -> Integer:
         """The half-width of the band in per cent; an array where the job's amounts are arrays."""
-        kinds = len(self._kinds_outside(job, strategy))
-        shown = [self._shown.get(peer, 0) for peer in peers(job, strategy)]
+        kinds, shown = self._judged(traits_of(job), strategy.id)
         if kinds:
-            return max(KIND_BAND_PERCENTS[min(kinds, 2)], *shown)
+            return max(KIND_BAND_PERCENTS[min(len(kinds), 2)], shown)
         beyond: Integer = job.hardware.gpu.architecture not in self.architectures
         for amount in AMOUNTS:
             beyond = beyond | (amount.of(job) > NEAR * self._most[amount.name])
         wider = AMOUNTS_BAND_PERCENT - DERIVED_BAND_PERCENT
-        return largest(DERIVED_BAND_PERCENT + wider * beyond, *shown)
+        return largest(DERIVED_BAND_PERCENT + wider * beyond, shown)
 
-    def _kinds_outside(self, job: Job, strategy: Strategy) -> tuple[Kind, ...]:
-        return self._missing_of(tuple(kind.key(job, strategy) for kind in KINDS))
+    def _amounts_outside(self, job: Job) -> Iterator[str]:
+        for amount in AMOUNTS:
+            value, most = amount.of(job), self._most[amount.name]
+            if value > NEAR * most:
+                yield f"{value:,} {amount.unit}; measured to {most:,}."
+        architecture = job.hardware.gpu.architecture
+        if architecture not in self.architectures:
+            measured = " and ".join(sorted(self.architectures))
+            yield f"GPU architecture {architecture}; measured on {measured}."
 
-    def _missing(self, traits: _Traits) -> tuple[Kind, ...]:
+    def _judge(self, traits: Traits, strategy_id: str) -> _Judged:
+        strategy = STRATEGIES[strategy_id]
         missing = {
             kind.name: kind
-            for kind, trait in zip(KINDS, traits, strict=True)
-            if trait not in self._seen[kind.name]
+            for kind in KINDS
+            if kind.key(traits, strategy) not in self._seen[kind.name]
         }
-        return tuple(k for name, k in missing.items() if _IMPLIED.get(name) not in missing)
+        sentences = tuple(
+            kind.sentence(traits, strategy)
+            for name, kind in missing.items()
+            if _IMPLIED.get(name) not in missing
+        )
+        return sentences, max(self._shown.get(peer, 0) for peer in peers(traits, strategy))

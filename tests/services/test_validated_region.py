@@ -36,24 +36,24 @@ def one() -> ValidatedRegion:
 
 
 def test_a_job_like_a_measured_one_is_inside(one: ValidatedRegion) -> None:
-    assert one.outside(job(SMALL), FSDP2) == []
+    assert one.outside(job(SMALL), [FSDP2]) == []
     assert one.band_percent(job(SMALL), FSDP2) == DERIVED_BAND_PERCENT
 
 
 def test_twice_what_was_measured_is_near_and_more_is_not(one: ValidatedRegion) -> None:
-    assert one.outside(job(SMALL, gpus=16, sequence_length=4096), FSDP2) == []
+    assert one.outside(job(SMALL, gpus=16, sequence_length=4096), [FSDP2]) == []
     longer = job(SMALL, sequence_length=4097)
-    assert one.outside(longer, FSDP2) == [
+    assert one.outside(longer, [FSDP2]) == [
         "4,097 tokens in a sequence; measured to 2,048.",
         "4,097 tokens in a micro-batch; measured to 2,048.",
     ]
     assert one.band_percent(longer, FSDP2) == AMOUNTS_BAND_PERCENT
-    assert one.outside(job(SMALL, nodes=3), FSDP2) == ["24 GPUs; measured to 8."]
+    assert one.outside(job(SMALL, nodes=3), [FSDP2]) == ["24 GPUs; measured to 8."]
 
 
 def test_less_than_was_measured_is_inside() -> None:
     large = region((job("meta-llama/Llama-3.1-8B", sequence_length=8192), "fsdp2"))
-    assert large.outside(job(SMALL, gpus=1, sequence_length=16), FSDP2) == []
+    assert large.outside(job(SMALL, gpus=1, sequence_length=16), [FSDP2]) == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_less_than_was_measured_is_inside() -> None:
 def test_what_no_run_has_in_kind_is_named_and_counts_for_more(
     one: ValidatedRegion, facts: dict[str, Any], strategy: str, sentence: str
 ) -> None:
-    outside = one.outside(job(**{"model": SMALL, **facts}), STRATEGIES[strategy])
+    outside = one.outside(job(**{"model": SMALL, **facts}), [STRATEGIES[strategy]])
     assert sentence in outside
     assert one.band_percent(job(**{"model": SMALL, **facts}), STRATEGIES[strategy]) >= 6
 
@@ -87,19 +87,19 @@ def test_a_strategy_that_nobody_measured_is_not_faulted_for_its_method_too(
     one: ValidatedRegion,
 ) -> None:
     known = region((job(SMALL), "fsdp2"), (job(SMALL), "zero2"))
-    assert known.outside(job(SMALL), ZERO3) == ["No measured run of ZeRO-3."]
+    assert known.outside(job(SMALL), [ZERO3]) == ["No measured run of ZeRO-3."]
 
 
 def test_a_gpu_of_another_architecture_is_named(one: ValidatedRegion) -> None:
     workstation = job(SMALL, gpu="rtxpro6000-ws")
-    assert one.outside(workstation, FSDP2) == ["GPU architecture Blackwell; measured on Hopper."]
+    assert one.outside(workstation, [FSDP2]) == ["GPU architecture Blackwell; measured on Hopper."]
     assert one.band_percent(workstation, FSDP2) == AMOUNTS_BAND_PERCENT
 
 
 def test_the_band_is_as_wide_as_what_runs_like_the_job_have_shown() -> None:
     worse = region((job(SMALL), "fsdp2"), error=-0.081)
     assert worse.band_percent(job(SMALL), FSDP2) == 9
-    assert worse.outside(job(SMALL), FSDP2) == []
+    assert worse.outside(job(SMALL), [FSDP2]) == []
 
 
 def test_nine_of_ten_errors_leave_the_largest_out_only_where_there_are_ten() -> None:
@@ -119,7 +119,7 @@ def test_every_measured_run_is_inside_its_own_region(
     evidence: Evidence,
 ) -> None:
     for c in evidence.comparisons:
-        assert evidence.region.outside(c.job, c.strategy) == [], c.run_id
+        assert evidence.region.outside(c.job, [c.strategy]) == [], c.run_id
 
 
 def test_respects_have_names_of_their_own() -> None:
