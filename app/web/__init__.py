@@ -13,6 +13,7 @@ from app.web import (
     planner,
     plans,
     shares,
+    systems,
     theme,
     vendor,
 )
@@ -20,6 +21,7 @@ from app.web import (
 router = APIRouter()
 for page in (
     planner,
+    systems,
     catalogue,
     frameworks,
     claims,

@@ -39,6 +39,7 @@ POST /plans/{plan_id}/delete
 POST /plans/{plan_id}/shares
 POST /plans/{plan_id}/shares/{share_id}/revoke
 GET /s/{token}
+GET /systems
 POST /theme
 """
 
