@@ -20,6 +20,7 @@ from app.domain.assessment import assess
 from app.domain.hardware import Hardware
 from app.domain.verdict import Judgement, Verdict
 from app.services.evidence import Comparison, Evidence, compare
+from app.services.held_out import held_out
 from app.services.resolving import Resolver
 
 FITTED = "2026-10"
@@ -127,6 +128,12 @@ def test_nine_of_ten_runs_lie_within_low_and_high_from_their_steady_to_their_hig
         if not band.low <= steady <= highest <= band.high:
             outside.append(c.run_id)
     assert len(outside) <= len(comparisons()) // 10, outside
+
+
+def test_the_band_holds_nine_of_ten_runs_of_a_kind_that_it_has_not_seen() -> None:
+    rows = held_out(comparisons())
+    assert len(rows) >= 10
+    assert [row.respect for row in rows if row.covered < 0.9 * row.runs] == []
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,34 @@ def test_runs_of_the_same_engine_places_and_method_speak_for_a_strategy(
         assert found.mean_abs_error == 0
 
 
+def test_the_worst_run_and_those_of_the_models_family_are_told(
+    evidence: Evidence, comparisons: list[Comparison]
+) -> None:
+    speaking = [
+        c
+        for c in comparisons
+        if c.strategy.engine == "zero12"
+        and c.strategy.offload == "none"
+        and c.job.training.method == "full"
+    ]
+    found = evidence.near(job("Qwen/Qwen2.5-7B"), STRATEGIES["zero2"])
+    worst = max(speaking, key=lambda c: abs(c.error))
+    assert found.worst_error == pytest.approx(worst.error, abs=1e-6)
+    alike = [c for c in speaking if c.job.spec.model_type == "qwen2"]
+    assert found.same_family_runs == len(alike) > 0
+
+
+def test_runs_with_checkpointing_as_in_the_job_come_before_those_without(
+    evidence: Evidence, comparisons: list[Comparison]
+) -> None:
+    by_id = {c.run_id: c for c in comparisons}
+    for checkpointing in (True, False):
+        asked = job("meta-llama/Llama-3.2-1B", activation_checkpointing=checkpointing)
+        nearest = evidence.near(asked, STRATEGIES["ddp"]).nearest
+        found = {by_id[run].job.training.activation_checkpointing for run in nearest}
+        assert found == {checkpointing}
+
+
 def test_a_strategy_that_nobody_measured_has_no_evidence(evidence: Evidence) -> None:
     found = evidence.near(job(), STRATEGIES["zero_infinity"])
     assert (found.measured_runs, found.nearest) == (0, [])
