@@ -12,7 +12,7 @@ import platform
 
 from app.services.container import build_services
 from app.settings import Settings
-from benchmarks import engine, load, systems
+from benchmarks import engine, load, recommendations, systems
 from benchmarks.jobs import request_documents
 from benchmarks.statistics import report
 from benchmarks.worker import running_worker
@@ -27,6 +27,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     services = build_services(Settings())
     engine.measure(services)
+    recommendations.measure(services)
     systems.measure(services)
     bodies = [json.dumps(d).encode() for d in request_documents(services.catalog, REQUESTS)]
 

@@ -39,7 +39,7 @@ from app.services.words import whole_gib
 # Changes that fit before the search for pairs stops.
 ENOUGH = 3
 # Evaluations of a strategy after which no further pair is tried: the cheapest come first.
-PATIENCE = 150
+PATIENCE = 120
 # Strategies of each place to offload to, of as many engines, that have to miss for a change to be
 # given up.
 PROBES = 2
@@ -207,8 +207,11 @@ class _Search:
             if all(verdict_of(outcome) == "does_not_fit" for outcome in known):
                 return assessed, _chosen(job, assessed, known, wishes)
         seen = {outcome.strategy.id for outcome in known}
-        assessed = self._assess(job, [s for s in usable if s.id not in seen])
+        assessed = self._assess(job, [s for s in usable if s.common and s.id not in seen])
         outcomes = [*known, *assessed.outcomes]
+        if not any(verdict_of(outcome) == "fits" for outcome in outcomes):
+            # Those that are folded away are taken only where no other fits.
+            outcomes += self._assess(job, [s for s in usable if not s.common]).outcomes
         # A job that nothing can run as it is has no leanest strategy until a change lets one run.
         self._probes = self._probes or _probes(assessed, self._context.preferences)
         return assessed, _chosen(job, assessed, outcomes, wishes)
