@@ -16,6 +16,7 @@ PATHS = (
     "/",
     "/?method=lora&fsdp1=show",
     "/?model=meta-llama/Llama-3.1-8B",
+    "/systems",
     "/models",
     "/gpus",
     "/formulas?q=gathered",
