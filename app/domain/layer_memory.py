@@ -19,7 +19,7 @@ from app.domain.architecture import (
     ModelSpec,
 )
 from app.domain.formulas import activations as act
-from app.domain.formulas import norms
+from app.domain.formulas import adapters, norms
 from app.domain.formulas.registry import Formula, Term
 from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Stream
@@ -57,15 +57,21 @@ class Kernels(NamedTuple):
 
 
 class Ingredient(NamedTuple):
-    """A formula with its per-layer symbols. `in_mlp`: freed before attention's backward starts."""
+    """A formula with its per-layer symbols. `in_mlp`: freed before attention's backward starts.
+
+    `needs_tokens`: whether it grows with them, as all but copies of weights do.
+    """
 
     formula: Formula
     symbols: dict[str, int]
     needs_sequence: bool = False
     in_mlp: bool = False
+    needs_tokens: bool = True
 
     def term(self, n: Integer, t: Integer, S: Integer) -> Term:
         """Evaluate for n layers and t tokens in sequences of S."""
+        if not self.needs_tokens:
+            return self.formula(n=n, **self.symbols)
         if self.needs_sequence:
             return self.formula(n=n, t=t, S=S, **self.symbols)
         return self.formula(n=n, t=t, **self.symbols)
@@ -85,6 +91,7 @@ def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: boo
         *_projection_inputs(spec, kind, kernels),
         *_mixer(spec, kind, kernels, masked),
         *_mlp(kind, kernels),
+        *_folded_experts(kind, kernels),
         *_extras(spec, kind, kernels),
     )
 
@@ -230,9 +237,32 @@ def _mlp(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
             "X": mlp.experts,
             "c": kernels.stream.compute,
         }
-        yield Ingredient(act.routed_experts, symbols, in_mlp=True)
+        frozen = kernels.method != "full" and not kind.folding
+        kept = adapters.frozen_experts if frozen else act.routed_experts
+        yield Ingredient(kept, symbols, in_mlp=True)
         if mlp.shared is not None:
             yield _dense(mlp.shared, kernels)
+
+
+def _folded_experts(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
+    """Copies of weights that backward needs, because adapters on packed experts make them."""
+    c = folded_bytes(kernels)
+    copies = {
+        adapters.folded_gate_up: kind.folded[0],
+        adapters.folded_down: kind.folded[1],
+        adapters.folding_factors: kind.folding if kernels.adapter_bytes != c else 0,
+    }
+    for formula, elements in copies.items():
+        if elements:
+            yield Ingredient(formula, {"w": elements, "c": c}, in_mlp=True, needs_tokens=False)
+
+
+def folded_bytes(kernels: Kernels) -> int:
+    """Bytes per element of experts with adapters folded in: the packed weights' own.
+
+    What QLoRA does not quantise it makes fp32, packed experts too.
+    """
+    return FP32 if kernels.method == "qlora" else kernels.stream.compute
 
 
 def _dense(mlp: DenseMLP, kernels: Kernels) -> Ingredient:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from app.domain.adapters import Adapter, adapters_of, targets_of
 from app.domain.architecture import Layer, ModelSpec
 from app.domain.per_model import per_model
+from app.domain.rows import Rows, rows_of
 from app.domain.training import Lora, Method
 from app.domain.units import ceil_div
 
@@ -25,6 +26,8 @@ class LayerKind:
     `adapters`: how many LoRA adapters the linears of one layer carry; `adapter_inputs`: their input
     features. `adapts_router`: whether the router has one. `folded`: elements of the packed experts
     (gate and up, down) that adapters are folded into; `folding`: elements of those adapters.
+    `rows` are those of what is gathered but for packed 4-bit weights, `trained_rows` of what has a
+    gradient.
     """
 
     layer: Layer
@@ -32,6 +35,8 @@ class LayerKind:
     parameters: int
     trained: int
     gathered: int
+    rows: Rows
+    trained_rows: Rows
     adapters: int = 0
     adapter_inputs: int = 0
     adapts_router: bool = False
@@ -57,19 +62,22 @@ class Stop:
 class ModelQuantities:
     """Parameter counts that formulas ask for. Elements, not bytes.
 
-    `parameters` include adapters' base model only; `adapters` are LoRA's; `trained` are whatever
-    has a gradient; `root_trained` those of them outside the layers. `factored`: rows plus columns
-    of every trained matrix plus whole vectors (Adafactor). `trained_tensors`: sizes in order.
-    `experts`: elements of packed expert tensors. `stops`: where backward can peak; `ends`: those
-    that suffice where no layer waits for another.
+    `parameters` include adapters' base model only; `adapters` are LoRA's, `folding` those of them
+    on packed experts; `trained` are whatever has a gradient; `root_trained` those of them outside
+    the layers, `root_rows` the rows of all that is. `factored`: rows plus columns of every trained
+    matrix plus whole vectors (Adafactor). `trained_tensors`: sizes in order. `experts`: elements of
+    packed expert tensors. `stops`: where backward can peak; `ends`: those that suffice where no
+    layer waits for another.
     """
 
     spec: ModelSpec
     parameters: int
     adapters: int
+    folding: int
     trained: int
     root: int
     root_trained: int
+    root_rows: Rows
     embedding: int
     head: int
     linear: int
@@ -112,9 +120,11 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
         spec=spec,
         parameters=spec.total_parameters,
         adapters=adapters,
+        folding=sum(k.folding * k.count for k in records),
         trained=adapters if frozen else spec.total_parameters,
         root=spec.root_parameters,
         root_trained=root_trained,
+        root_rows=rows_of(t.shape for t in (*spec.root_tensors_before, *spec.root_tensors_after)),
         embedding=spec.embedding_parameters,
         head=0 if spec.tied_embeddings else spec.embedding_parameters,
         linear=spec.linear_parameters,
@@ -150,11 +160,14 @@ def _kind(
 ) -> LayerKind:
     whole = layer.parameters
     if adapted is None:
-        return LayerKind(layer, count, whole, whole, whole)
+        rows = rows_of(tensor.shape for tensor in layer.tensors)
+        return LayerKind(layer, count, whole, whole, whole, rows, rows)
     adapters = adapters_of(spec, layer, adapted, rank)
     linears = [adapter for adapter in adapters if adapter.place == "linear"]
     gate_up, down = (_folded(layer, adapters, place) for place in ("gate_up", "down"))
     trained = sum(adapter.elements for adapter in adapters)
+    shapes = [shape for adapter in adapters for shape in adapter.shapes]
+    frozen = [t.shape for t in layer.tensors if not (packed and t.role == "linear")]
     if packed:
         whole -= layer.linear_parameters - ceil_div(layer.linear_parameters, 4)
     return LayerKind(
@@ -163,6 +176,8 @@ def _kind(
         parameters=layer.parameters,
         trained=trained,
         gathered=whole + trained,
+        rows=rows_of((*frozen, *shapes)),
+        trained_rows=rows_of(shapes),
         adapters=len(linears),
         adapter_inputs=sum(adapter.inputs for adapter in linears),
         adapts_router=any(adapter.place == "router" for adapter in adapters),

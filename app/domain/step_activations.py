@@ -13,12 +13,13 @@ import numpy as np
 
 from app.domain.architecture import Attention, DenseMLP, LatentAttention
 from app.domain.formulas import activations as act
-from app.domain.formulas import buffers, loss
+from app.domain.formulas import adapters, buffers, loss
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job
 from app.domain.layer_memory import (
     Ingredient,
     Kernels,
+    folded_bytes,
     layer_recipe,
     mlp_width,
     norm_memory,
@@ -142,8 +143,12 @@ class StepActivations:
     def behind_down_projection(self, stop: Stop) -> Bundle:
         """Alive when the first weight gradient of a layer has just been made."""
         behind, own = self._alive_in_layer(stop)
-        width = mlp_width(self.quantities.kinds[stop.kind])
-        return Bundle(*behind, *(term for _, term in own), self._mlp_gradient(1, width))
+        kind = self.quantities.kinds[stop.kind]
+        made = [self._mlp_gradient(1, mlp_width(kind))]
+        if kind.folding:
+            w = kind.folded[1] or kind.folded[0]
+            made.append(adapters.folded_gradient(w=w, c=folded_bytes(self._kernels)))
+        return Bundle(*behind, *(term for _, term in own), *made)
 
     def behind_mlp(self, stop: Stop) -> Bundle:
         """Alive while the attention of a layer is differentiated, its MLP done."""
@@ -184,8 +189,10 @@ class StepActivations:
         behind, own = self._alive_in_layer(stop)
         moments = []
         width = mlp_width(kind)
+        if kind.folding:
+            moments.append(LayerMoment("experts", self.behind_down_projection(stop)))
         if width:
-            alive = (term for _, term in own)
+            alive = (term for part, term in own if part.formula is not adapters.folded_down)
             mlp = kind.layer.mlp
             made = self._hidden * mlp.width if isinstance(mlp, DenseMLP) else 0
             gradients = (self._mlp_gradient(2, width), self._weight_gradients(kind, made))
@@ -197,8 +204,8 @@ class StepActivations:
                 t=self.tokens, k=routed.per_token, h=self._hidden, c=self.stream.compute
             )
             experts = routed.experts * routed.expert_parameters(self._hidden)
-            made = self._weight_gradients(kind, experts)
-            moments.append(LayerMoment("experts", Bundle(*behind, *outside, gathered, made)))
+            done = self._weight_gradients(kind, experts)
+            moments.append(LayerMoment("experts", Bundle(*behind, *outside, gathered, done)))
         attention = kind.layer.attention
         if attention is not None:
             alive = (term for ingredient, term in own if not ingredient.in_mlp)

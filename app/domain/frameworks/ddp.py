@@ -120,7 +120,7 @@ def _autocast_casts(
         return (buffers.autocast_weights(x=q.embedding),)
     if job.training.method == "lora":
         kept = in_forward or not step.checkpointing
-        return (buffers.autocast_weights(x=q.adapters),) if kept else ()
+        return (buffers.autocast_weights(x=q.adapters - q.folding),) if kept else ()
     layers = q.linear if in_forward or not step.checkpointing else 0
     return (buffers.autocast_weights(x=layers + q.embedding),)
 

@@ -6,10 +6,12 @@ fully sharded data parallel, Zhao et al., 2023.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Part, Term
+from app.domain.frameworks.fsdp2_padding import Padding
 from app.domain.frameworks.state import (
     optimizer_state_bytes,
     optimizer_state_terms,
@@ -84,6 +86,7 @@ class _Fsdp2:
         self.gradient_size = self.numerics.gradients if self.full else adapter_bytes(job)
         self.reduction = reduction_bytes(job)
         self.accumulating = training.gradient_accumulation_steps > 1
+        self.padding = Padding(q, self.ranks)
 
     def timeline(self) -> Timeline:
         resident, setup = self._resident(), self._weights()
@@ -103,45 +106,80 @@ class _Fsdp2:
     def _weights(self) -> tuple[Term, ...]:
         if not self.on_gpu:
             return ()
-        return weight_terms(self.job, self.q, self.shard_size, self.shard_size, self.ranks)
+        return self._shards()
+
+    def _shards(self) -> tuple[Term, ...]:
+        return (
+            *weight_terms(self.job, self.q, self.shard_size, self.shard_size, self.ranks),
+            *self.padding.weights(self.shard_size),
+        )
 
     def _resident(self) -> Bundle:
         optimizer: tuple[Term, ...] = ()
         if self.on_gpu:
-            optimizer = optimizer_state_terms(
-                self.job, self.q, self.shard_size, self.ranks, flat=False
+            optimizer = (
+                *optimizer_state_terms(self.job, self.q, self.shard_size, self.ranks, flat=False),
+                *self.padding.states(self.job, self.shard_size),
             )
         return Bundle(*self._weights(), *optimizer, *workspace_terms(self.job))
 
     @cached_property
-    def _root(self) -> Term:
-        return buffers.gathered_root(R=self.q.root, a=self.gathered)
+    def _root(self) -> Bundle:
+        return Bundle(
+            buffers.gathered_root(R=self.q.root, a=self.gathered),
+            *self.padding.gathered(1, self.padding.root, self.gathered),
+        )
 
-    def _layer(self, copies: int, parameters: int) -> Term:
-        return buffers.gathered_layers(k=copies, w=parameters, a=self.gathered)
+    def _layer(self, copies: int, kind: int) -> Bundle:
+        return Bundle(
+            buffers.gathered_layers(k=copies, w=self.q.kinds[kind].gathered, a=self.gathered),
+            *self.padding.gathered(copies, self.padding.layers[kind], self.gathered),
+        )
 
-    def _held_layers(self) -> tuple[Term, ...]:
+    def _layers_kept(self, counts: Sequence[int]) -> Bundle:
+        """So many layers of each kind, gathered until their backward."""
+        elements = sum(k.gathered * n for k, n in zip(self.q.kinds, counts, strict=True))
+        return Bundle(
+            buffers.gathered_model(P=elements, a=self.gathered),
+            *self.padding.gathered(1, self.padding.of_layers(counts), self.gathered),
+        )
+
+    @property
+    def _first_kind(self) -> int:
+        return self.q.stops[-1].kind
+
+    @property
+    def _last_kind(self) -> int:
+        return self.q.stops[0].kind
+
+    def _held_layers(self) -> tuple[Bundle, ...]:
         """At the loss: the last all-gather's output, and all layers where they are kept."""
-        last = self._layer(1, self.q.last_layer)
+        last = self._layer(1, self._last_kind)
         if self.strategy.regathers:
             return (last,)
         return (last, *self._kept_layers())
 
-    def _kept_layers(self) -> tuple[Term, ...]:
+    def _kept_layers(self) -> tuple[Bundle, ...]:
         """Every layer, where none is freed between forward and backward."""
         if self.strategy.regathers:
             return ()
-        return (buffers.gathered_model(P=self.q.gathered_layers, a=self.gathered),)
+        return (self._layers_kept([kind.count for kind in self.q.kinds]),)
 
     @cached_property
     def _accumulated(self) -> tuple[Term, ...]:
         if not (self.accumulating and self.on_gpu):
             return ()
-        return (states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks),)
+        return self._all_gradients
+
+    @cached_property
+    def _all_gradients(self) -> tuple[Term, ...]:
+        return (
+            states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks),
+            *self.padding.gradients(self.padding.all_trained, self.gradient_size),
+        )
 
     def _first_gather(self, resident: Bundle) -> Moment:
         """The first layer is gathered while the root's all-gather output is still held."""
-        first = self.q.kinds[self.q.stops[-1].kind].gathered
         return Moment(
             "forward",
             "first layer gathered",
@@ -150,7 +188,7 @@ class _Fsdp2:
                 *self._accumulated,
                 self._root,
                 self._root,
-                self._layer(2, first),
+                self._layer(2, self._first_kind),
                 self.step.layer_input,
             ),
         )
@@ -163,7 +201,7 @@ class _Fsdp2:
             resident,
             *self._accumulated,
             self._root,
-            self._layer(3, self.q.last_layer),
+            self._layer(3, self._last_kind),
             *self.step.outside,
             self.step.behind(self.q.stops[0]),
         )
@@ -199,10 +237,14 @@ class _Fsdp2:
             ),
         )
 
-    def _sharded_gradients(self, trained: Integer) -> tuple[Term, ...]:
+    def _sharded_gradients(self, trained: int, up_to: Sequence[int]) -> tuple[Term, ...]:
+        """Those of the layers behind the first `up_to` of each kind: `trained` elements."""
         if self.accumulating or not self.on_gpu:
             return self._accumulated
-        return (states.gradients(T=trained, B=self.gradient_size, N=self.ranks),)
+        return (
+            states.gradients(T=trained, B=self.gradient_size, N=self.ranks),
+            *self.padding.gradients(self.padding.of_gradients(up_to), self.gradient_size),
+        )
 
     @cached_property
     def _head_gradient(self) -> tuple[Term, ...]:
@@ -215,7 +257,7 @@ class _Fsdp2:
         for stop in self.q.stops:
             base = Bundle(
                 resident,
-                *self._sharded_gradients(stop.trained_after),
+                *self._sharded_gradients(stop.trained_after, stop.up_to),
                 self._root,
                 *self._head_gradient,
             )
@@ -223,41 +265,36 @@ class _Fsdp2:
             moments.append(self._reduction(stop, base))
         return moments
 
-    def _gathered_in_layer(self, stop: Stop) -> tuple[Term, ...]:
-        kind = self.q.kinds[stop.kind]
+    def _gathered_in_layer(self, stop: Stop) -> Bundle:
+        """The layer itself, and the one before it: prefetched, or still kept."""
         if not self.strategy.regathers:
-            behind = sum(k.gathered * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
-            return (buffers.gathered_model(P=behind, a=self.gathered),)
-        if stop.is_first_of_model:
-            return (self._layer(1, kind.gathered),)
-        return (
-            self._layer(2, kind.gathered),
-            buffers.all_gather_input(w=kind.gathered, a=self.gathered, N=self.ranks),
-        )
+            return self._layers_kept(stop.up_to)
+        return self._layer(1 if stop.is_first_of_model else 2, stop.kind)
 
-    def _gathered_after(self, stop: Stop) -> tuple[Term, ...]:
-        kind = self.q.kinds[stop.kind]
+    def _gathered_after(self, stop: Stop) -> tuple[Part, ...]:
+        """The layers before it; where one is prefetched, its shards' casts still wait too."""
         if not self.strategy.regathers:
-            behind = sum(k.gathered * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
-            return (buffers.gathered_model(P=behind - kind.gathered, a=self.gathered),)
+            before = [n - (kind == stop.kind) for kind, n in enumerate(stop.up_to)]
+            return (self._layers_kept(before),)
         if stop.is_first_of_model:
             return ()
-        return (
-            self._layer(1, kind.gathered),
-            buffers.all_gather_input(w=kind.gathered, a=self.gathered, N=self.ranks),
-        )
+        return (self._layer(1, stop.kind),)
 
     def _pending(self, stop: Stop) -> tuple[Term, ...]:
         """The reduce-scatter input of the layer behind this one."""
-        if not stop.trained_after:
-            return ()
-        trained = self.q.kinds[stop.kind].trained
-        return (buffers.reduce_scatter_input(w=trained, b=self.reduction),)
+        return self._reduced(stop.kind) if stop.trained_after else ()
+
+    def _reduced(self, kind: int) -> tuple[Term, ...]:
+        """A layer's gradients in the flat input of their reduce-scatter."""
+        return (
+            buffers.reduce_scatter_input(w=self.q.kinds[kind].trained, b=self.reduction),
+            *self.padding.reduced(self.padding.trained[kind], self.reduction),
+        )
 
     def _inside(self, stop: Stop, base: Bundle) -> list[Moment]:
         around = Bundle(
             base,
-            *self._gathered_in_layer(stop),
+            self._gathered_in_layer(stop),
             *self._pending(stop),
         )
         return [
@@ -273,7 +310,7 @@ class _Fsdp2:
         parts: tuple[Part, ...] = (
             base,
             *self._gathered_after(stop),
-            buffers.reduce_scatter_input(w=self.q.kinds[stop.kind].trained, b=self.reduction),
+            *self._reduced(stop.kind),
             self.step.inside(stop)[-1].terms,
         )
         return Moment("backward", f"layer {stop.position}, reduction", parts)
@@ -282,7 +319,11 @@ class _Fsdp2:
         if not self.full:
             return []
         q = self.q
-        layers = self._sharded_gradients(q.trained - q.root_trained)
+        layers = self._sharded_gradients(q.trained - q.root_trained, [0] * len(q.kinds))
+        reduced = (
+            buffers.reduce_scatter_input(w=q.root, b=self.reduction),
+            *self.padding.reduced(self.padding.root, self.reduction),
+        )
         embedding = Moment(
             "backward",
             "embedding",
@@ -291,7 +332,7 @@ class _Fsdp2:
                 *layers,
                 self._root,
                 states.embedding_gradient(k=3 if q.tied else 2, E=q.embedding, B=self.gathered),
-                buffers.reduce_scatter_input(w=q.first_layer_trained, b=self.reduction),
+                *self._reduced(self._first_kind),
             ),
         )
         root = Moment(
@@ -301,7 +342,7 @@ class _Fsdp2:
                 resident,
                 *layers,
                 buffers.root_gradients(R=q.root, a=self.gathered),
-                buffers.reduce_scatter_input(w=q.root, b=self.reduction),
+                *reduced,
             ),
         )
         output = Moment(
@@ -310,8 +351,9 @@ class _Fsdp2:
             (
                 resident,
                 *layers,
-                buffers.reduce_scatter_input(w=q.root, b=self.reduction),
+                *reduced,
                 buffers.reduce_scatter_output(w=q.root, b=self.reduction, N=self.ranks),
+                *self.padding.reduced(self.padding.root, self.reduction, self.ranks),
             ),
         )
         return [embedding, root, output]
@@ -327,14 +369,13 @@ class _Fsdp2:
             foreach=self.job.training.optimizer_kernel == "foreach",
             flat=False,
         )
-        gradients = states.gradients(T=self.q.trained, B=self.gradient_size, N=self.ranks)
-        return Moment("step", "optimizer", (resident, gradients, *temporary))
+        padding = self.padding.step_temporary(self.job, self.shard_size)
+        return Moment("step", "optimizer", (resident, *self._all_gradients, *temporary, *padding))
 
     def _host_bytes(self) -> Integer:
         if self.on_gpu:
             return 0
-        q, ranks = self.q, self.ranks
-        weights = weight_terms(self.job, q, self.shard_size, self.shard_size, ranks)
-        gradients = states.gradients(T=q.trained, B=self.gradient_size, N=ranks)
-        optimizer = optimizer_state_bytes(self.job, q, self.shard_size, ranks, flat=False)
-        return sum(term.bytes for term in weights) + gradients.bytes + optimizer
+        optimizer = optimizer_state_bytes(self.job, self.q, self.shard_size, self.ranks, flat=False)
+        padding = self.padding.states(self.job, self.shard_size)
+        terms = (*self._shards(), *self._all_gradients, *padding)
+        return sum(term.bytes for term in terms) + optimizer

@@ -12,6 +12,7 @@ GPUS, NODES = 8, 2
 TOY = toy_model()
 P = TOY.total_parameters  # 202,048: divides by 16
 E = TOY.embedding_parameters
+PADDED = P + 2 * 8 * 64  # 1,000 rows of embedding and head become 1,008 on 16 ranks
 WORKSPACES = 64 * MIB
 BUCKET = 2 * 500_000_000
 
@@ -24,8 +25,8 @@ RESIDENT = {
     "zero3_offload_optimizer": 2 * P // 16 + BUCKET,
     "zero3_offload": BUCKET,
     "zero_infinity": BUCKET,
-    "fsdp2": 12 * P // 16,
-    "fsdp2_shard_grad_op": 12 * P // 16,
+    "fsdp2": 12 * PADDED // 16,
+    "fsdp2_shard_grad_op": 12 * PADDED // 16,
     "fsdp2_hybrid": 12 * P // 8,  # over the node alone
     "fsdp2_offload": 0,
     "fsdp1": 16 * P // 16,  # the sharded gradient outlives the step
