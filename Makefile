@@ -7,8 +7,12 @@ export HOST PORT
 
 BIN := .venv/bin
 PIP_INSTALL := pip install --require-hashes --disable-pip-version-check --no-compile --quiet
-UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+# The frameworks are tested on the processor, in an environment of their own. DeepSpeed is built from
+# source beside an installed PyTorch, without its kernels.
+TORCH := torch==2.13.0
+FRAMEWORKS := .venv-conformance/bin
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund
 VENDORED := node_modules/htmx.org/dist/htmx.min.js \
 	node_modules/plotly.js-basic-dist-min/plotly-basic.min.js \
@@ -16,7 +20,7 @@ VENDORED := node_modules/htmx.org/dist/htmx.min.js \
 	node_modules/@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs accuracy bench cold-start assets lock clean
+.PHONY: help run test check format docs accuracy conformance bench cold-start assets lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +48,11 @@ docs: .venv/.runtime ## Write the reference of formulas from the code
 accuracy: .venv/.runtime ## Print the engine's error on every measured run, write docs/accuracy.md
 	$(BIN)/python -m app.accuracy --document docs/accuracy.md
 
+conformance: .venv/.dev .venv-conformance/.installed ## Hold the files that we write against the frameworks that read them (SHORT=1: fewer)
+	$(BIN)/python -m tests.conformance.grid
+	$(FRAMEWORKS)/python -m pytest --quiet -p conftest --confcutdir tests/conformance -W ignore \
+		$(if $(SHORT),-m "not slow") tests/conformance
+
 bench: .venv/.dev ## Measure the engine, the API under load and a worker's memory
 	$(BIN)/python -m benchmarks
 
@@ -53,14 +62,16 @@ cold-start: ## Time `make run` in a fresh clone to its first page
 assets: static/vendor/.installed ## Install local copies of the browser libraries (needs npm)
 
 lock: .venv/.dev ## Resolve the dependencies again, keeping every pin that still fits
-	$(UV_COMPILE) --output-file requirements/runtime.txt
-	$(UV_COMPILE) --group dev --constraints requirements/runtime.txt \
+	$(UV_COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(UV_COMPILE) pyproject.toml --group dev --constraints requirements/runtime.txt \
 		--output-file requirements/dev.txt
+	DS_BUILD_OPS=0 $(UV_COMPILE) --group conformance --override requirements/without-torch.txt \
+		--output-file requirements/conformance.txt
 	npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 clean: ## Remove everything that was installed or built; data/ stays
-	rm -rf .venv node_modules static/vendor build *.egg-info .mypy_cache .pytest_cache \
-		.ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-conformance node_modules static/vendor build *.egg-info .mypy_cache \
+		.pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # The first interpreter on the path that is new enough; a `python3` that is too old is passed over.
 .venv/bin/python:
@@ -78,6 +89,12 @@ clean: ## Remove everything that was installed or built; data/ stays
 
 .venv/.dev: requirements/dev.txt .venv/.runtime
 	$(BIN)/$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+.venv-conformance/.installed: requirements/conformance.txt | .venv/bin/python
+	$(BIN)/python -m venv --clear .venv-conformance
+	$(FRAMEWORKS)/pip install --disable-pip-version-check --quiet $(TORCH) setuptools wheel
+	DS_BUILD_OPS=0 $(FRAMEWORKS)/$(PIP_INSTALL) --no-deps --no-build-isolation -r $<
 	@touch $@
 
 static/vendor/.installed: package.json package-lock.json

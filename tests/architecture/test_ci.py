@@ -67,4 +67,5 @@ def test_ci_requires_everything_and_runs_what_a_developer_runs() -> None:
         "make assets",
         "make check",
         "make test",
+        "make conformance SHORT=1",
     ]

@@ -14,12 +14,13 @@ from packaging.version import Version
 
 from tests.architecture.repository import ROOT
 
-LOCKS = ["runtime", "dev"]
+LOCKS = ["runtime", "dev", "conformance"]
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+?)(?: ; (?P<marker>.+?))? \\$")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ASKED = {
     "runtime": PYPROJECT["project"]["dependencies"],
     "dev": PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"],
+    "conformance": PYPROJECT["dependency-groups"]["conformance"],
 }
 
 

@@ -25,9 +25,9 @@ from transformers import HfArgumentParser, TrainingArguments
 from tests.conformance.written import Case, cases, name
 
 FSDP = pytest.mark.parametrize("case", cases("pytorch_fsdp"), ids=name)
-BOTH_FILES = [
-    case for case in cases(format="training_arguments_json") if case in cases("pytorch_fsdp")
-]
+BOTH_FILES = pytest.mark.parametrize(
+    "case", cases("pytorch_fsdp", format="training_arguments_json"), ids=name
+)
 HALF = {"bf16_mixed": "bf16", "fp16_mixed": "fp16"}
 
 
@@ -103,7 +103,7 @@ def test_a_hybrid_shards_inside_a_node_and_replicates_across(case: Case) -> None
         assert mesh.dp_shard_size == case.facts["gpus_per_node"]
 
 
-@pytest.mark.parametrize("case", BOTH_FILES, ids=name)
+@BOTH_FILES
 def test_trainer_and_the_launcher_make_the_same_plugin(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +130,7 @@ def test_trainer_and_the_launcher_make_the_same_plugin(
     assert type(own.cpu_offload) is type(launcher.cpu_offload)
 
 
-@pytest.mark.parametrize("case", BOTH_FILES, ids=name)
+@BOTH_FILES
 def test_gradients_are_reduced_in_what_was_estimated(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,10 @@ from deepspeed.runtime.config import DeepSpeedConfig
 
 from tests.conformance.written import Case, cases, name
 
-DEEPSPEED = pytest.mark.parametrize("case", cases("deepspeed"), ids=name)
+# The file is the same with Trainer and without.
+DEEPSPEED = pytest.mark.parametrize(
+    "case", cases("deepspeed", format="training_arguments_json"), ids=name
+)
 DTYPES = {
     "bf16_mixed": torch.bfloat16,
     "bf16_pure": torch.bfloat16,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from transformers import HfArgumentParser, TrainingArguments
@@ -11,6 +13,7 @@ from transformers.training_args import OptimizerNames
 from tests.conformance.written import Case, cases, name
 
 ARGUMENTS = pytest.mark.parametrize("case", cases(format="training_arguments_json"), ids=name)
+Read = Callable[[Case], Any]
 OPTIMIZERS = {
     ("adamw", "fused"): OptimizerNames.ADAMW_TORCH_FUSED,
     ("adamw", "foreach"): OptimizerNames.ADAMW_TORCH,
@@ -23,11 +26,11 @@ OPTIMIZERS = {
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def read(monkeypatch: pytest.MonkeyPatch) -> Read:
     """Reads a case's file as one rank of its job on a machine with GPUs would."""
     monkeypatch.setattr("transformers.training_args.is_torch_bf16_gpu_available", lambda *_: True)
 
-    def read(case: Case) -> TrainingArguments:
+    def read(case: Case) -> Any:
         ranks = case.facts["world_size"]
         monkeypatch.setattr(TrainingArguments, "world_size", property(lambda _: ranks))
         monkeypatch.chdir(case.folder)
@@ -39,7 +42,7 @@ def read(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
 
 
 @ARGUMENTS
-def test_the_parser_finds_the_job(case: Case, read) -> None:  # type: ignore[no-untyped-def]
+def test_the_parser_finds_the_job(case: Case, read: Read) -> None:
     args, training = read(case), case.training
     fsdp = case.strategy["framework"] == "pytorch_fsdp"
     bf16 = {"bf16_mixed"} | ({"bf16_pure"} if case.strategy["framework"] == "deepspeed" else set())
@@ -56,12 +59,12 @@ def test_the_parser_finds_the_job(case: Case, read) -> None:  # type: ignore[no-
 
 @pytest.mark.parametrize(
     "case",
-    [case for case in cases("deepspeed") if "training_arguments_json" in case.facts["files"]],
+    cases("deepspeed", format="training_arguments_json"),
     ids=name,
 )
 def test_trainer_finds_no_contradiction_between_its_arguments_and_deepspeeds_file(
     case: Case,
-    read,  # type: ignore[no-untyped-def]
+    read: Read,
 ) -> None:
     args = read(case)
     model = SimpleNamespace(config=SimpleNamespace(hidden_size=case.facts["hidden_size"]))

@@ -42,6 +42,7 @@ NAMED = (
 def stand_in_for_gpus() -> None:
     PartialState._prepare_backend = lambda self, *_, **__: ("gloo", DistributedType.MULTI_GPU)
     transformers.training_args.is_torch_bf16_gpu_available = lambda *_: True
+    torch.Tensor.pin_memory = lambda tensor, *_: tensor
     deepspeed.comm.torch.build_shm_op = lambda: None  # a kernel that would have to be compiled
     os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     os.environ["ACCELERATE_BYPASS_DEVICE_MAP"] = "true"
@@ -65,7 +66,7 @@ def main() -> None:
     vocabulary = json.loads(Path("path/to/model/config.json").read_text())["vocab_size"]
     losses: list[float] = []
 
-    class Watched(Trainer):
+    class Watched(Trainer):  # type: ignore[misc]
         """Trainer, remembering every micro-batch's loss."""
 
         def compute_loss(self, *args: Any, **kwargs: Any) -> Any:

@@ -35,7 +35,7 @@ class Case:
 
     def path(self, format: str) -> Path:  # noqa: A002
         """Where the file of a format lies."""
-        return self.folder / self.facts["files"][format]
+        return self.folder / str(self.facts["files"][format])
 
     @property
     def _launch(self) -> list[str]:
