@@ -251,6 +251,13 @@ class StepActivations:
             return self._fused
         return Bundle(loss.loss_backward(t=self.tokens, V=self._vocabulary), *self._softcap)
 
+    def outputs_cloned(self, clones: Integer) -> Bundle:
+        """When so many wrappers have cloned the model's outputs; a fused loss makes no logits."""
+        if self.fused_loss:
+            return self._fused
+        logits = loss.cloned_logits(t=self.tokens, V=self._vocabulary, k=clones)
+        return Bundle(logits, *self._softcap)
+
     @property
     def _softcap(self) -> tuple[Term, ...]:
         if not self.quantities.spec.logit_softcap:

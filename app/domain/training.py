@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.domain.recipe import PLAIN, Recipe, Trainer
+
 Method = Literal["full", "lora", "qlora"]
 PrecisionId = Literal["bf16_mixed", "bf16_pure", "fp16_mixed", "fp32"]
 OptimizerId = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor", "lion", "sgd"]
@@ -60,8 +62,17 @@ class DeepSpeedOptions:
 
 @dataclass(frozen=True)
 class Options:
-    """Framework settings that change memory but not the mathematics of training."""
+    """Framework settings that change memory but not the mathematics of training.
+
+    `recipe`: what the training loop sets on top of them.
+    """
 
     deepspeed: DeepSpeedOptions = field(default_factory=DeepSpeedOptions)
     fsdp_reduce_dtype: ReduceDtype = "fp32"
     allocator: Allocator = "default"
+    recipe: Recipe = PLAIN
+
+    @property
+    def trainer(self) -> Trainer:
+        """The training loop that the recipe is of."""
+        return self.recipe.trainer

@@ -30,6 +30,19 @@ def loss_forward(t: Integer, V: int, l: int) -> Integer:
 
 
 @formula(
+    label="Logits, their clone and log-softmax",
+    group="logits_and_loss",
+    equation="t × V × (8 + 4 × k)",
+    source="_DDPSink clones every output where DDP looks for unused parameters; fp32",
+    url="https://github.com/pytorch/pytorch/blob/main/torch/nn/parallel/distributed.py",
+    per_sample=True,
+)
+def cloned_logits(t: Integer, V: int, k: Integer) -> Integer:
+    """When DDP's forward returns: accelerate's fp32 copy of the logits, k clones, log-softmax."""
+    return t * V * (8 + 4 * k)
+
+
+@formula(
     label="Log-softmax and its gradients",
     group="logits_and_loss",
     equation="t × V × 12",

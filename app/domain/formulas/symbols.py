@@ -47,6 +47,7 @@ PARTICULAR: dict[str, dict[str, str]] = {
     "autocast_weights": {"x": "linear weights that are cast"},
     "blockwise_states": {"k": "states of the optimizer"},
     "bypassing_gradients": {"m": "elements of the parameters larger than a bucket"},
+    "cloned_logits": {"k": "1 with a DDP wrapper, 0 without"},
     "ddp_buckets": {"k": "1 with a DDP wrapper, 0 without"},
     "dropout_masks": {"k": "dropouts of a layer"},
     "eager_attention": {"p": "bytes kept of one attention probability"},

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.domain.formulas import overhead
-from app.domain.frameworks import ddp, fsdp1, fsdp2, zero, zero3, zero12
+from app.domain.frameworks import ddp, fsdp1, fsdp2, fsdp2_accelerate, zero, zero3, zero12
 from app.domain.job import Job, Timeline
 from app.domain.precision import Numerics
 from app.domain.quantities import ModelQuantities
@@ -90,8 +90,7 @@ def _reserved_fsdp2(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
 
 
 def _reserved_fsdp1(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
-    root = q.root + (q.embedding if q.tied else 0)
-    return overhead.reserved_fsdp1(peak, root, q.largest_layer)
+    return overhead.reserved_fsdp1(peak, fsdp1.root_parameters(job, q), q.largest_layer)
 
 
 def _zero_element(job: Job) -> int:
@@ -113,7 +112,7 @@ ENGINES: dict[str, Engine] = {
         ddp.gradient_bytes,
     ),
     "fsdp2": Engine(
-        fsdp2.timeline,
+        fsdp2_accelerate.timeline,
         fsdp2.NUMERICS,
         fsdp2.adapter_bytes,
         _reserved_fsdp2,

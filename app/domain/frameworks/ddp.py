@@ -71,6 +71,14 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
         Moment("forward", "loss", (resident, *waiting, *cached, step.all_kept, step.loss_forward)),
         Moment("backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss_backward)),
     ]
+    # Trainer looks for unused parameters without checkpointing, and always in a PEFT model.
+    searches = job.options.recipe.clones_outputs and (
+        not training.activation_checkpointing or not full
+    )
+    if searches:
+        outputs = step.outputs_cloned(wrapped)
+        returned = (resident, *waiting, *cached, step.all_kept, outputs)
+        moments.append(Moment("forward", "outputs cloned", returned))
     head = q.root_trained and q.embedding
     for stop in q.ends:
         kind = q.kinds[stop.kind]
@@ -93,8 +101,9 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
         job, q, trained_size, 1, foreach=training.optimizer_kernel == "foreach", flat=False
     )
     moments.append(Moment("step", "optimizer", (resident, gradients, *temporary)))
-    race = gradients.bytes * wrapped if training.optimizer == "adamw" else 0
-    return Timeline(moments, 0, 0, 0 if training.activation_checkpointing else race, [])
+    rebuilds = not (searches or training.activation_checkpointing)
+    race = gradients.bytes * wrapped if training.optimizer == "adamw" and rebuilds else 0
+    return Timeline(moments, 0, 0, race, [])
 
 
 def _extra_embedding_gradients(

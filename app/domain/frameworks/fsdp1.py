@@ -24,9 +24,15 @@ NUMERICS = fsdp2.NUMERICS
 adapter_bytes = fsdp2.adapter_bytes
 
 
+def root_parameters(job: Job, q: ModelQuantities) -> int:
+    """Elements of the flat parameter outside the layers: a head that came untied counts twice."""
+    untied = q.tied and not job.options.recipe.keeps_ties
+    return q.root + (q.embedding if untied else 0)
+
+
 def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
     """Like FSDP2 with flat buffers, except that a sharded gradient outlives the step and that
-    materialising from the meta device unties the head.
+    materialising from the meta device unties the head, where the recipe does not keep it tied.
     """
     return _Fsdp1(job, strategy, q, step).timeline()
 
@@ -44,9 +50,13 @@ class _Fsdp1:
         self.size = numerics.weights if self.full else adapter
         self.gathered = numerics.gathered if self.full else adapter
         self.gradient_size = numerics.gradients if self.full else adapter
-        self.root = q.root + (q.embedding if q.tied else 0)
+        self.recipe = job.options.recipe
+        self.root = root_parameters(job, q)
         self.trained_layers = sum(kind.count * kind.trained for kind in q.kinds)
         self.trained = self.trained_layers + (self.root if self.full else 0)
+        accumulating = training.gradient_accumulation_steps > 1
+        self.defers = accumulating and self.recipe.defers_reduction
+        self.accumulates = accumulating and not self.defers
 
     def timeline(self) -> Timeline:
         q, step = self.q, self.step
@@ -55,12 +65,12 @@ class _Fsdp1:
         base = Bundle(*weights, *optimizer, *workspace_terms(self.job))
         kept = states.gradients(T=self.trained, B=self.gradient_size, N=self.ranks)
         resident = Bundle(base, kept)
-        accumulating = self.job.training.gradient_accumulation_steps > 1
-        start = resident if accumulating else base
+        start = resident if self.accumulates else base
+        waiting = self._unreduced(self.trained) if self.defers else ()
         gathered = (buffers.gathered_root(R=self.root, a=self.gathered), *self._held())
         prefetched = (
             (buffers.gathered_layers(k=1, w=q.last_layer, a=self.gathered),)
-            if self.strategy.regathers
+            if self.strategy.regathers and not self.recipe.no_backward_prefetch
             else ()
         )
         temporary = step_temporary_terms(
@@ -73,27 +83,45 @@ class _Fsdp1:
             trained=self.trained,
         )
         moments = [
-            Moment("setup", "model wrapped", weights),
+            Moment("setup", "model wrapped", (*weights, *self._loaded())),
             Moment("resident", "between steps", (resident,)),
             Moment("forward", "start", (resident,)),
-            Moment("forward", "loss", (start, *gathered, step.all_kept, step.loss_forward)),
+            Moment(
+                "forward",
+                "loss",
+                (start, *waiting, *gathered, step.all_kept, step.loss_forward),
+            ),
             Moment(
                 "backward",
                 "loss",
-                (start, *gathered, *prefetched, step.all_kept, step.loss_backward),
+                (start, *waiting, *gathered, *prefetched, step.all_kept, step.loss_backward),
             ),
             Moment("step", "optimizer", (resident, *temporary)),
         ]
         for stop in q.stops:
             moments += self._layer(start, stop)
         if self.full:
-            moments.append(self._root_reduction(base, kept if accumulating else None))
+            moments.append(self._root_reduction(base, kept if self.accumulates else None))
+        if self.full and self.defers:
+            waiting = self._unreduced(self._before_the_last(self.trained_layers))
+            gradients = buffers.root_gradients(R=self.root, a=self.gathered)
+            moments.append(Moment("backward", "root, not reduced", (base, *waiting, gradients)))
         return Timeline(moments, 0, 0, 0, [])
 
     def _weights(self) -> tuple[Term, ...]:
         if not self.full:
             return weight_terms(self.job, self.q, self.size, self.size, self.ranks)
         return (states.weights(P=self.trained, B=self.size, N=self.ranks),)
+
+    def _loaded(self) -> tuple[Term, ...]:
+        """The 16-bit shards that the fp32 ones were cast from, until the first step."""
+        if not (self.recipe.upcasts_shards and self.full and self.gathered < self.size):
+            return ()
+        return (states.weights(P=self.trained, B=self.gathered, N=self.ranks),)
+
+    def _unreduced(self, parameters: Integer) -> tuple[Term, ...]:
+        """Whole gradients of the micro-batches before, where only the last one reduces."""
+        return (states.gradients(T=parameters, B=self.gathered, N=1),)
 
     def _scaled_states(self) -> tuple[Term, ...]:
         return optimizer_state_terms(
@@ -111,7 +139,8 @@ class _Fsdp1:
         if not self.strategy.regathers:
             alive = sum(k.gathered * n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
             return (buffers.gathered_model(P=alive - own * freed, a=self.gathered),)
-        copies = (0 if stop.is_first_of_model else 1) + (not freed)
+        alone = stop.is_first_of_model or self.recipe.no_backward_prefetch
+        copies = (not alone) + (not freed)
         return (buffers.gathered_layers(k=copies, w=own, a=self.gathered),)
 
     def _layer(self, start: Bundle, stop: Stop) -> list[Moment]:
@@ -119,11 +148,12 @@ class _Fsdp1:
         head: tuple[Term, ...] = ()
         if self.full:
             head = (states.head_gradient(E=self.q.embedding, B=self.gathered),)
+        after = stop.trained_after
+        around = Bundle(start, buffers.gathered_root(R=self.root, a=self.gathered), *head)
         base = Bundle(
-            start,
-            states.gradients(T=stop.trained_after, B=self.gradient_size, N=self.ranks),
-            buffers.gathered_root(R=self.root, a=self.gathered),
-            *head,
+            around,
+            states.gradients(T=after, B=self.gradient_size, N=self.ranks),
+            *(self._unreduced(self.trained - after) if self.defers else ()),
         )
         running = Bundle(base, *self._gathered_at(stop, freed=False))
         *inside, end = self.step.inside(stop)
@@ -137,12 +167,34 @@ class _Fsdp1:
             *self._flat_reduction(kind.trained),
             end.terms,
         )
-        return [*moments, Moment("backward", f"layer {stop.position}, reduction", reduced)]
+        moments.append(Moment("backward", f"layer {stop.position}, reduction", reduced))
+        if self.defers:
+            waiting = self._unreduced(self._before_the_last(after))
+            gathered = self._gathered_at(stop, freed=False)
+            label = f"layer {stop.position}, not reduced"
+            moments += [
+                Moment("backward", label, (around, *waiting, *gathered, m.terms)) for m in inside
+            ]
+        return moments
+
+    def _before_the_last(self, made: Integer) -> Integer:
+        """Gradients that a micro-batch before the last finds, `made` of them its own.
+
+        With two micro-batches the first finds none.
+        """
+        return made if self.job.training.gradient_accumulation_steps == 2 else self.trained
+
+    @property
+    def _reduced_in(self) -> int:
+        """Bytes per element of a reduced gradient."""
+        if self.full:
+            return fsdp2.reduction_bytes(self.job)
+        return self.gradient_size
 
     def _flat_reduction(self, parameters: Integer) -> tuple[Term, ...]:
         return (
-            buffers.reduce_scatter_input(w=parameters, b=self.gradient_size),
-            buffers.reduce_scatter_output(w=parameters, b=self.gradient_size, N=self.ranks),
+            buffers.reduce_scatter_input(w=parameters, b=self._reduced_in),
+            buffers.reduce_scatter_output(w=parameters, b=self._reduced_in, N=self.ranks),
         )
 
     def _root_reduction(self, base: Bundle, kept: Term | None) -> Moment:

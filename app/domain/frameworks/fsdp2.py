@@ -56,22 +56,26 @@ def shard_ranks(job: Job, strategy: Strategy) -> Integer:
 def reduction_bytes(job: Job) -> int:
     """Bytes per element of a reduced gradient.
 
-    Mixed precision reduces in what the options say; pure precisions reduce in their own dtype.
+    Mixed precision reduces in what the options or the recipe say; pure precisions reduce in their
+    own dtype.
     """
     numerics = NUMERICS[job.training.precision]
     if numerics.weights == numerics.gathered:
         return numerics.weights
-    return FP32 if job.options.fsdp_reduce_dtype == "fp32" else BF16
+    half = job.options.recipe.reduces_in_half or job.options.fsdp_reduce_dtype == "bf16"
+    return BF16 if half else FP32
 
 
 def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
     """Shards at rest, the root gathered throughout, one or two layers gathered around the running
     one, gradients reduced in flat buffers of the reduction's dtype, one layer behind.
     """
-    return _Fsdp2(job, strategy, q, step).timeline()
+    return Fsdp2(job, strategy, q, step).timeline()
 
 
-class _Fsdp2:
+class Fsdp2:
+    """One group for each layer, and the root's; what others group differently is overridden."""
+
     def __init__(
         self, job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations
     ) -> None:
@@ -82,6 +86,7 @@ class _Fsdp2:
         self.ranks = shard_ranks(job, strategy)
         self.on_gpu = strategy.parameters_on == "gpu"
         self.shard_size = self.numerics.weights if self.full else adapter_bytes(job)
+        self.trained_size = self.shard_size
         self.gathered = gathered_bytes(job)
         self.gradient_size = self.numerics.gradients if self.full else adapter_bytes(job)
         self.reduction = reduction_bytes(job)
@@ -110,7 +115,7 @@ class _Fsdp2:
 
     def _shards(self) -> tuple[Term, ...]:
         return (
-            *weight_terms(self.job, self.q, self.shard_size, self.shard_size, self.ranks),
+            *weight_terms(self.job, self.q, self.shard_size, self.trained_size, self.ranks),
             *self.padding.weights(self.shard_size),
         )
 
@@ -118,8 +123,8 @@ class _Fsdp2:
         optimizer: tuple[Term, ...] = ()
         if self.on_gpu:
             optimizer = (
-                *optimizer_state_terms(self.job, self.q, self.shard_size, self.ranks, flat=False),
-                *self.padding.states(self.job, self.shard_size),
+                *optimizer_state_terms(self.job, self.q, self.trained_size, self.ranks, flat=False),
+                *self.padding.states(self.job, self.trained_size),
             )
         return Bundle(*self._weights(), *optimizer, *workspace_terms(self.job))
 
@@ -152,12 +157,26 @@ class _Fsdp2:
     def _last_kind(self) -> int:
         return self.q.stops[0].kind
 
-    def _held_layers(self) -> tuple[Bundle, ...]:
-        """At the loss: the last all-gather's output, and all layers where they are kept."""
-        last = self._layer(1, self._last_kind)
-        if self.strategy.regathers:
-            return (last,)
-        return (last, *self._kept_layers())
+    def _ends_at_start(self) -> tuple[Part, ...]:
+        """Gathered outside the layers when the first one is: with the last all-gather's output."""
+        return (self._root, self._root)
+
+    def _ends_in_forward(self) -> tuple[Part, ...]:
+        """Gathered outside the layers while these run."""
+        return (self._root,)
+
+    def _ends_in_backward(self) -> tuple[Part, ...]:
+        """Outside the layers while these are differentiated: gathered, or an unreduced gradient."""
+        return (self._root, *self._head_gradient)
+
+    def _gathered_at_loss(self) -> tuple[Part, ...]:
+        """Besides the root the last all-gather's output, and all layers where they are kept."""
+        return (self._root, self._layer(1, self._last_kind), *self._kept_layers())
+
+    def _gathered_at_loss_backward(self) -> tuple[Part, ...]:
+        """The root's backward, the first of all, prefetches the last layer."""
+        prefetched = (self._layer(1, self._last_kind),) if self.strategy.regathers else ()
+        return (self._root, *prefetched, *self._kept_layers())
 
     def _kept_layers(self) -> tuple[Bundle, ...]:
         """Every layer, where none is freed between forward and backward."""
@@ -186,8 +205,7 @@ class _Fsdp2:
             (
                 resident,
                 *self._accumulated,
-                self._root,
-                self._root,
+                *self._ends_at_start(),
                 self._layer(2, self._first_kind),
                 self.step.layer_input,
             ),
@@ -200,7 +218,7 @@ class _Fsdp2:
         parts: tuple[Part, ...] = (
             resident,
             *self._accumulated,
-            self._root,
+            *self._ends_in_forward(),
             self._layer(3, self._last_kind),
             *self.step.outside,
             self.step.behind(self.q.stops[0]),
@@ -215,8 +233,7 @@ class _Fsdp2:
             (
                 resident,
                 *self._accumulated,
-                self._root,
-                *self._held_layers(),
+                *self._gathered_at_loss(),
                 step.all_kept,
                 step.loss_forward,
             ),
@@ -230,8 +247,7 @@ class _Fsdp2:
             (
                 resident,
                 *self._accumulated,
-                self._root,
-                *(self._held_layers() if self.strategy.regathers else self._kept_layers()),
+                *self._gathered_at_loss_backward(),
                 step.all_kept,
                 step.loss_backward,
             ),
@@ -258,8 +274,7 @@ class _Fsdp2:
             base = Bundle(
                 resident,
                 *self._sharded_gradients(stop.trained_after, stop.up_to),
-                self._root,
-                *self._head_gradient,
+                *self._ends_in_backward(),
             )
             moments += self._inside(stop, base)
             moments.append(self._reduction(stop, base))
@@ -364,18 +379,20 @@ class _Fsdp2:
         temporary = step_temporary_terms(
             self.job,
             self.q,
-            self.shard_size,
+            self.trained_size,
             self.ranks,
             foreach=self.job.training.optimizer_kernel == "foreach",
             flat=False,
         )
-        padding = self.padding.step_temporary(self.job, self.shard_size)
+        padding = self.padding.step_temporary(self.job, self.trained_size)
         return Moment("step", "optimizer", (resident, *self._all_gradients, *temporary, *padding))
 
     def _host_bytes(self) -> Integer:
         if self.on_gpu:
             return 0
-        optimizer = optimizer_state_bytes(self.job, self.q, self.shard_size, self.ranks, flat=False)
-        padding = self.padding.states(self.job, self.shard_size)
+        optimizer = optimizer_state_bytes(
+            self.job, self.q, self.trained_size, self.ranks, flat=False
+        )
+        padding = self.padding.states(self.job, self.trained_size)
         terms = (*self._shards(), *self._all_gradients, *padding)
         return sum(term.bytes for term in terms) + optimizer

@@ -45,6 +45,8 @@ def optimizer_state_terms(
 ) -> tuple[Term, ...]:
     """States of the chosen optimizer over `ranks` shards.
 
+    The recipe's 32-bit states of the embedding need the embedding: flat partitions have lost it.
+
     `size`: bytes per element of what is optimised. `flat`: the framework hands the optimizer flat
     one-dimensional partitions, which Adafactor cannot factor. `trained`: how many elements are
     optimised, where a framework optimises other than the model's own count.
@@ -56,7 +58,14 @@ def optimizer_state_terms(
     if optimizer.factored:
         return (states.factored_states(F=elements if flat else q.factored, N=ranks),)
     if optimizer.block:
-        return (states.blockwise_states(k=optimizer.states, T=elements, N=ranks),)
+        k = optimizer.states
+        wide = q.embedding if job.options.recipe.wide_embedding_states and not flat else 0
+        if not (wide and q.root_trained):
+            return (states.blockwise_states(k=k, T=elements, N=ranks),)
+        return (
+            states.blockwise_states(k=k, T=elements - wide, N=ranks),
+            states.optimizer_states(k=k, T=wide, B=FP32, N=ranks),
+        )
     element = optimizer.state_bytes or size
     return (states.optimizer_states(k=optimizer.states, T=elements, B=element, N=ranks),)
 

@@ -87,6 +87,7 @@ def _sharded(job: Job, strategy: Strategy, q: ModelQuantities) -> Communication:
     times, ranks = job.training.gradient_accumulation_steps, job.hardware.world_size
     gathered, reduced = engine.gathered_bytes(job), engine.reduced_bytes(job)
     gathers = 2 if strategy.regathers else 1
+    reductions = _reductions(job, strategy)
     model = gathered_elements(q)
     said = f"ZeRO, section 7.2.2: {'2' * (gathers > 1)}Ψ to gather, Ψ to reduce"
     flows = (
@@ -97,9 +98,9 @@ def _sharded(job: Job, strategy: Strategy, q: ModelQuantities) -> Communication:
             {"k": gathers, "A": times, "W": model, "g": gathered, "N": ranks},
             said,
         ),
-        _reduce_scatter(job, q, reduced, times, said),
+        _reduce_scatter(job, q, reduced, reductions, said),
     )
-    total = times * (gathers * model * gathered + q.trained * reduced)
+    total = times * gathers * model * gathered + reductions * q.trained * reduced
     return _communication(job, flows, total)
 
 
@@ -110,9 +111,10 @@ def _hybrid(job: Job, strategy: Strategy, q: ModelQuantities) -> Communication:
     times, nodes = job.training.gradient_accumulation_steps, hardware.nodes
     gathered, reduced = engine.gathered_bytes(job), engine.reduced_bytes(job)
     gathers = 2 if strategy.regathers else 1
+    reductions = _reductions(job, strategy)
     model = gathered_elements(q)
     source, url = _HSDP
-    across = 2 * times * ceil_div(q.trained, inside) * reduced
+    across = 2 * reductions * ceil_div(q.trained, inside) * reduced
     flows = (
         Flow(
             "Parameters, all-gathered inside a node",
@@ -126,9 +128,9 @@ def _hybrid(job: Job, strategy: Strategy, q: ModelQuantities) -> Communication:
         Flow(
             "Gradients, reduce-scattered inside a node",
             "network",
-            _ring(times * q.trained * reduced, inside),
+            _ring(reductions * q.trained * reduced, inside),
             "A × T × r × (N - 1) ÷ N",
-            {"A": times, "T": q.trained, "r": reduced, "N": inside},
+            {"A": reductions, "T": q.trained, "r": reduced, "N": inside},
             source,
             url,
         ),
@@ -137,12 +139,19 @@ def _hybrid(job: Job, strategy: Strategy, q: ModelQuantities) -> Communication:
             "network",
             _ring(across, nodes),
             "2 × A × T ÷ N × r × (n - 1) ÷ n",
-            {"A": times, "T": q.trained, "N": inside, "r": reduced, "n": nodes},
+            {"A": reductions, "T": q.trained, "N": inside, "r": reduced, "n": nodes},
             source,
             url,
         ),
     )
     return Communication(flows, inside * _ring(across, nodes))
+
+
+def _reductions(job: Job, strategy: Strategy) -> int:
+    """How often a step reduces sharded gradients: for each micro-batch, or for the last alone."""
+    if job.options.recipe.defers_reduction and strategy.framework == "pytorch_fsdp":
+        return 1
+    return job.training.gradient_accumulation_steps
 
 
 def gathered_elements(q: ModelQuantities) -> int:
