@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -57,3 +57,30 @@ class ConfigurationResponse:
     verdict: Verdict
     notes: list[str]
     configs: list[Configuration]
+
+
+CONFIGURATION_REQUESTS: dict[str, Any] = {
+    "deepspeed": {
+        "summary": "Llama-3.1-70B under ZeRO-3 with the optimizer on the CPU",
+        "value": {
+            "model": {"id": "meta-llama/Llama-3.1-70B"},
+            "hardware": {
+                "gpu": "rtxpro6000-ws",
+                "gpus_per_node": 4,
+                "nodes": 1,
+                "host_memory_gib": 2048,
+            },
+            "strategy": "zero3_offload_optimizer",
+        },
+    },
+    "fsdp": {
+        "summary": "LoRA under FSDP2, in a loop of one's own",
+        "value": {
+            "model": {"id": "meta-llama/Llama-3.1-8B"},
+            "hardware": {"gpu": "h100-80-sxm", "gpus_per_node": 8},
+            "training": {"method": "lora", "lora": {"rank": 16}, "micro_batch_size": 4},
+            "strategy": "fsdp2",
+            "preferences": {"trainer": "pytorch"},
+        },
+    },
+}

@@ -10,6 +10,7 @@ from app.services.accuracy import AccuracyService
 from app.services.catalog_documents import CatalogDocuments
 from app.services.claims import JudgedClaims
 from app.services.clock import Clock, utc_now
+from app.services.configuring import Configurer
 from app.services.estimating import Estimator
 from app.services.evidence import measured_evidence
 from app.services.hardware_profiles import HardwareProfiles
@@ -40,6 +41,7 @@ class Services:
     estimator: Estimator
     planner: Planner
     recommender: Recommender
+    configurer: Configurer
     systems: SystemFinder
     claims: JudgedClaims
     accuracy: AccuracyService
@@ -70,6 +72,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         estimator=estimator,
         planner=planner,
         recommender=Recommender(planner, catalog.version),
+        configurer=Configurer(estimator),
         systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
         accuracy=AccuracyService(catalog, evidence, resolver),

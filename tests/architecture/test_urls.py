@@ -48,6 +48,7 @@ GET /api/v1/accuracy
 POST /api/v1/accuracy/comparisons
 GET /api/v1/accuracy/runs/{run_id}
 GET /api/v1/claims
+POST /api/v1/configurations
 POST /api/v1/estimates
 GET /api/v1/formulas
 GET /api/v1/frameworks

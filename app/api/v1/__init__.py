@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from app.api.v1 import (
     accuracy,
     claims,
+    configurations,
     estimates,
     formulas,
     frameworks,
@@ -29,6 +30,7 @@ router = APIRouter(
 for part in (
     estimates,
     recommendations,
+    configurations,
     system_searches,
     models,
     gpus,

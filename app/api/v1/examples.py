@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from app.schemas.configurations import CONFIGURATION_REQUESTS, ConfigurationRequest
 from app.schemas.examples import MEASURED_RUNS
 from app.schemas.plans import NewPlan, PlanSummary, Share
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
@@ -99,6 +100,7 @@ def _plan_examples(services: Services) -> dict[str, Any]:
     return {
         "create_estimate": document["result"]["estimate"],
         "create_recommendation": _recommendation(services),
+        "create_configuration": _configuration(services),
         "list_plans": _page({name: document[name] for name in PlanSummary.__slots__}),
         "create_plan": document,
         "get_plan": document,
@@ -122,6 +124,14 @@ def _shortened(document: Any) -> Any:
     if isinstance(plain, dict):
         return {name: _shortened(value) for name, value in plain.items()}
     return plain
+
+
+def _configuration(services: Services) -> Any:
+    example = CONFIGURATION_REQUESTS["deepspeed"]["value"]
+    body = ConfigurationRequest.model_validate(example)
+    trainer = body.preferences.trainer
+    answer = services.configurer.configure(body.estimate_request, body.strategy, trainer)
+    return to_jsonable_python(answer)
 
 
 def _recommendation(services: Services) -> Any:
