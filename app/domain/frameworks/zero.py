@@ -5,6 +5,7 @@ Source: deepspeed/runtime/zero (0.19.8); ZeRO, Rajbhandari et al., 2020.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -196,21 +197,29 @@ def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
 def largest_sub_group(q: ModelQuantities, ranks: Integer, limit: int) -> Integer:
     """Elements of stage 3's largest optimizer sub-group: closed by the parameter that fills it."""
     if not isinstance(ranks, np.ndarray):
-        return int(_largest_sub_groups(q, (int(ranks),), limit)[0])
-    distinct, place = np.unique(ranks, return_inverse=True)
-    return _largest_sub_groups(q, tuple(distinct.tolist()), limit)[place]
+        return _largest_sub_group(q, ranks, limit)
+    total = sum(count * ceil_div(numel, ranks) for numel, count in _sizes(q).items())
+    filled = total >= limit
+    replayed = {n: _largest_sub_group(q, n, limit) for n in set(ranks[filled].tolist())}
+    total[filled] = [replayed[n] for n in ranks[filled].tolist()]
+    return total
 
 
 @per_model
-def _largest_sub_groups(q: ModelQuantities, ranks: tuple[int, ...], limit: int) -> Integer:
-    """The largest sub-group for each number of ranks."""
-    shares = {numel: ceil_div(numel, np.array(ranks)) for numel in set(q.trained_tensors)}
-    highest = group = np.zeros(len(ranks), dtype=np.int64)
+def _largest_sub_group(q: ModelQuantities, ranks: int, limit: int) -> int:
+    shares = {numel: ceil_div(numel, ranks) for numel in _sizes(q)}
+    highest = group = 0
     for numel in q.trained_tensors:
-        group = group + shares[numel]
-        highest = np.maximum(highest, group)
-        group = group * (group < limit)
-    return highest
+        group += shares[numel]
+        if group >= limit:
+            highest, group = max(highest, group), 0
+    return int(max(highest, group))
+
+
+@per_model
+def _sizes(q: ModelQuantities) -> Counter[int]:
+    """How many trained tensors there are of each size."""
+    return Counter(q.trained_tensors)
 
 
 # ZeRO-Infinity's staging buffers in host memory: offload_param's buffer_count, and the least
