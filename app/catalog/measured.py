@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.domain.recipe import Trainer
 
 # Bounds far beyond any real run: files of measured runs come from users too.
 Bytes = Annotated[int, Field(strict=True, ge=0, le=2**50)]
 Peak = Annotated[int, Field(strict=True, ge=1, le=2**50)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
-Trainer = Literal["pytorch", "hf_trainer"]
 
 
 class _Record(BaseModel):
@@ -44,10 +45,11 @@ class Measured(_Record):
 class MeasuredRun(_Record):
     """One run: the estimate request that describes it, and what was measured.
 
-    `campaign` is the month of measuring: overheads were fitted on the first, 2026-10, and the later
-    ones test them. `gpus` says whether the other ranks were real or simulated; `base_model` names
-    the model whose configuration was cut to fewer layers. `trainer` is the loop that ran the step:
-    a plain PyTorch loop, or Hugging Face Trainer.
+    `campaign` names the round of measuring. The runs of a blind one were drawn at random and
+    predicted before they were made. `gpus` says whether the other ranks were real or simulated;
+    `base_model` names the model whose configuration was cut to fewer layers. `trainer` is the loop
+    that ran the step: a plain PyTorch loop, or Hugging Face Trainer. It is `options.trainer` of the
+    request, and where a line leaves either out, the other stands for it.
     """
 
     id: Label
@@ -58,6 +60,31 @@ class MeasuredRun(_Record):
     measured: Measured
     base_model: Label | None = None
     trainer: Trainer = "pytorch"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_once(cls, line: Any) -> Any:
+        """The trainer in both of its places; a line that is no such document is left as it is."""
+        request = line.get("request") if isinstance(line, dict) else None
+        if not isinstance(request, dict):
+            return line
+        options = request.get("options", {})
+        if not isinstance(options, dict):
+            return line
+        trainer = line.get("trainer", options.get("trainer", "pytorch"))
+        if trainer == "pytorch" and "trainer" not in options:
+            return line
+        options = {"trainer": trainer, **options}
+        return {**line, "trainer": trainer, "request": {**request, "options": options}}
+
+    @model_validator(mode="after")
+    def _ran_as_asked(self) -> MeasuredRun:
+        asked = self.request.get("options")
+        said = asked.get("trainer", "pytorch") if isinstance(asked, dict) else self.trainer
+        if said != self.trainer:
+            detail = f"This run's trainer is {self.trainer}, its request's options.trainer {said}."
+            raise ValueError(detail)
+        return self
 
 
 def known_gaps() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from app.domain.recipe import Trainer
 from app.domain.training import (
     Allocator,
     AttentionKernel,
@@ -106,6 +107,11 @@ class OptionsChoice(Request):
     deepspeed: DeepSpeedChoice = DeepSpeedChoice()
     fsdp: FsdpChoice = FsdpChoice()
     allocator: Allocator = "default"
+    trainer: Trainer = Field(
+        "pytorch",
+        description="The loop that trains: a plain PyTorch one, or Hugging Face Trainer with "
+        "accelerate, which wraps the model its own way (FSDP then reduces in bf16).",
+    )
 
 
 class EstimateRequest(Request):
@@ -215,7 +221,10 @@ class StrategyEstimate:
 
 @dataclass(slots=True)
 class EstimateResponse:
-    """The whole answer; `evidence` is that of all its estimates together."""
+    """The whole answer; `evidence` is that of all its estimates together.
+
+    `trainer` is the training loop that they assume, with the settings that it makes.
+    """
 
     engine_version: str
     catalog_version: str
@@ -223,6 +232,7 @@ class EstimateResponse:
     capacity: Capacity
     estimates: list[StrategyEstimate]
     evidence: Evidence
+    trainer: Trainer = "pytorch"
 
 
 ESTIMATE_RESPONSE: TypeAdapter[EstimateResponse] = TypeAdapter(EstimateResponse)

@@ -14,6 +14,7 @@ from app.domain.version import ENGINE_VERSION
 from app.schemas import estimates as document
 from app.schemas.estimates import EstimateRequest, EstimateResponse, StrategyEstimate
 from app.services.evidence import Evidence
+from app.services.recipe_notes import RecipeNotes
 from app.services.resolving import Resolver, chosen_strategies
 
 
@@ -59,6 +60,7 @@ class Estimator:
     def document(self, job: Job, assessed: Assessed) -> EstimateResponse:
         """The contract's document of an assessed job."""
         spec, capacity = job.spec, assessed.capacity
+        recipe = RecipeNotes(job)
         return EstimateResponse(
             engine_version=ENGINE_VERSION,
             catalog_version=self._catalog_version,
@@ -73,11 +75,12 @@ class Estimator:
                 reserved_for_runtime_bytes=capacity.runtime,
                 usable_bytes=capacity.usable,
             ),
-            estimates=[self._one(job, outcome) for outcome in assessed.outcomes],
+            estimates=[self._one(job, outcome, recipe) for outcome in assessed.outcomes],
             evidence=self._evidence.near_any(job, (o.strategy for o in assessed.outcomes)),
+            trainer=job.options.trainer,
         )
 
-    def _one(self, job: Job, outcome: Assessment) -> StrategyEstimate:
+    def _one(self, job: Job, outcome: Assessment, recipe: RecipeNotes) -> StrategyEstimate:
         strategy, usage, judgement = outcome.strategy, outcome.usage, outcome.judgement
         evidence = self.evidence(job, strategy)
         if usage is None or judgement is None:
@@ -101,7 +104,7 @@ class Estimator:
             host_bytes=usage.host,
             nvme_bytes=usage.nvme,
             max_micro_batch_size=judgement.max_micro_batch,
-            notes=[*judgement.notes, *usage.notes],
+            notes=[*judgement.notes, *usage.notes, *recipe.of(strategy, usage)],
             evidence=evidence,
         )
 

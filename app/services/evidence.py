@@ -12,6 +12,7 @@ from app.catalog import Catalog
 from app.catalog.measured import Measured, MeasuredRun, measured_runs
 from app.domain.estimate import Evaluator, Usage
 from app.domain.job import Job
+from app.domain.recipe import Trainer
 from app.domain.strategies import STRATEGIES, Strategy
 from app.domain.training import Method
 from app.domain.units import Integer
@@ -69,6 +70,7 @@ class _Shape(NamedTuple):
     parameters: int
     method: Method
     checkpointing: bool
+    trainer: Trainer
 
     @classmethod
     def of(cls, job: Job) -> _Shape:
@@ -78,6 +80,7 @@ class _Shape(NamedTuple):
             spec.total_parameters,
             training.method,
             training.activation_checkpointing,
+            job.options.trainer,
         )
 
 
@@ -98,7 +101,7 @@ class Evidence:
     """Answers which measured runs speak for an estimate, and how far it may be off.
 
     A run speaks for a strategy when it used the same engine with states in the same places and
-    trained by the same method.
+    trained by the same method, whichever loop ran it; the nearest are by the same loop.
     """
 
     def __init__(self, comparisons: Sequence[Comparison]) -> None:
@@ -157,10 +160,11 @@ def _family(strategy: Strategy) -> tuple[str, str, str]:
 
 def _distance(
     comparison: Comparison, shape: _Shape, strategies: tuple[str, ...]
-) -> tuple[bool, bool, bool, float]:
+) -> tuple[bool, bool, bool, bool, float]:
     other = _Shape.of(comparison.job)
     return (
         comparison.strategy.id not in strategies,
+        other.trainer != shape.trainer,
         other.model_type != shape.model_type,
         other.checkpointing != shape.checkpointing,
         abs(log(other.parameters / shape.parameters)),

@@ -10,6 +10,7 @@ from app.catalog import Catalog
 from app.domain.architecture import ModelSpec
 from app.domain.hardware import Gpu, Hardware
 from app.domain.job import Job
+from app.domain.recipe import HF_TRAINER
 from app.domain.training import DeepSpeedOptions, Options, Training
 from app.domain.units import GIB
 
@@ -86,10 +87,13 @@ def _knobs() -> Iterator[Changes]:
 
 
 def _options(spec: ModelSpec) -> Iterator[tuple[Options, str]]:
-    """Settings that move memory: buckets smaller than a matrix, two of them, one and the other."""
+    """Settings that move memory: buckets smaller than a matrix, two of them, one and the other;
+    and the other training loop.
+    """
     small = {"reduce_bucket_size": spec.hidden_size**2}
     for keys in (small, {"overlap_comm": True}, {"overlap_comm": True, **small}):
         yield Options(deepspeed=DeepSpeedOptions(**keys)), _words(keys)
+    yield Options(recipe=HF_TRAINER), _words({"trainer": HF_TRAINER.trainer})
 
 
 def _kinds_of_model(catalog: Catalog) -> Iterator[ModelSpec]:

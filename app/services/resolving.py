@@ -11,6 +11,7 @@ from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.hardware import Hardware
 from app.domain.job import Job
+from app.domain.recipe import RECIPES
 from app.domain.strategies import STRATEGIES, Strategy
 from app.domain.training import DeepSpeedOptions, Lora, Options, Training
 from app.domain.units import GIB
@@ -66,6 +67,7 @@ class Resolver:
                 deepspeed=_deepspeed(options.deepspeed, spec),
                 fsdp_reduce_dtype=options.fsdp.reduce_dtype,
                 allocator=options.allocator,
+                recipe=RECIPES[options.trainer],
             ),
         )
 

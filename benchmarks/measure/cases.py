@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.catalog import Catalog, load_catalog
-from app.catalog.measured import Trainer
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.job import Job
+from app.domain.recipe import Trainer
 from app.domain.strategies import Strategy
 from app.domain.training import ReduceDtype
 from app.schemas.estimates import EstimateRequest
@@ -28,7 +28,8 @@ class Case(BaseModel):
     """One line of a file of cases.
 
     `request` is the body of `POST /api/v1/estimates` with exactly one strategy; its GPU may be left
-    out, since the one that is present is measured. `trainer` is the loop that runs the step.
+    out, since the one that is present is measured. `trainer` is the loop that runs the step; the
+    request's `options.trainer` follows from it.
     `ranks`: with `simulated`, one process stands for all of them; with `real`, torchrun starts one
     process per GPU. `gpu_gib` is set aside while other cases run on the same GPU.
     `training_arguments` go to Hugging Face's TrainingArguments as they are.
@@ -63,8 +64,8 @@ class Plan:
     @property
     def reduce_dtype(self) -> ReduceDtype:
         """What FSDP reduces gradients in; accelerate takes the compute dtype."""
-        by_accelerate = self.case.trainer == "hf_trainer"
-        return "bf16" if by_accelerate else self.job.options.fsdp_reduce_dtype
+        options = self.job.options
+        return "bf16" if options.recipe.reduces_in_half else options.fsdp_reduce_dtype
 
 
 def read_cases(text: str) -> list[Case]:
@@ -86,6 +87,8 @@ def plan(case: Case, gpu: str) -> Plan:
     resolver = Resolver(catalog, NoProfiles())
     document = copy.deepcopy(case.request)
     document.setdefault("hardware", {})["gpu"] = gpu
+    if case.trainer != "pytorch":
+        document.setdefault("options", {}).setdefault("trainer", case.trainer)
     with moved_pointers({"": "/request"}):
         request = validated(EstimateRequest, document)
         check_one_job(request, resolver)
@@ -105,6 +108,9 @@ def _check_measurable(made: Plan) -> None:
     if "nvme" in (made.strategy.optimizer_on, made.strategy.parameters_on):
         detail = "NVMe offload cannot be measured yet: there is no place for its files here."
         raise InvalidInput(FieldError("/request/strategies/0", detail))
+    if made.job.options.trainer != made.case.trainer:
+        detail = f"The case's trainer is {made.case.trainer}: leave this out, or say the same."
+        raise InvalidInput(FieldError("/request/options/trainer", detail))
     asked = made.request.options.fsdp
     if "reduce_dtype" in asked.model_fields_set and asked.reduce_dtype != made.reduce_dtype:
         detail = "accelerate reduces gradients in the compute dtype: leave this out, or say bf16."
