@@ -9,6 +9,7 @@ import numpy as np
 from app.domain.formulas import overhead
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.frameworks import ENGINES, Engine
+from app.domain.frameworks.reserving import Levels
 from app.domain.job import PHASES, Job, Moment, Phase, Timeline
 from app.domain.precision import StreamId
 from app.domain.quantities import ModelQuantities, quantities_of
@@ -110,7 +111,9 @@ class Evaluator:
         loads, assumed = weigh(timeline.moments)
         phases = phase_peaks(loads)
         peak = largest(*(phases[phase] for phase in STEP_PHASES))
-        reserved = engine.reserved(self.job, self.quantities, peak)
+        in_step = phases["step"] - phases["resident"]
+        levels = Levels(peak, phases["resident"], in_step)
+        reserved = engine.reserved(self.job, strategy, self.quantities, levels)
         distributed = smallest(self.job.hardware.world_size - 1, 1)
         outside = overhead.CONTEXT + engine.libraries + engine.nccl * distributed
         per_node = self.job.hardware.gpus_per_node

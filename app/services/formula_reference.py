@@ -17,7 +17,7 @@ from typing import NamedTuple, get_args
 
 from app.catalog import Catalog
 from app.domain.estimate import Evaluator
-from app.domain.formulas import overhead
+from app.domain.formulas import overhead, reserved
 from app.domain.formulas.registry import FORMULAS, Formula, Group, Term
 from app.domain.formulas.symbols import meaning
 from app.domain.frameworks import ENGINES, FRAMEWORKS
@@ -72,8 +72,8 @@ def formula_reference(catalog: Catalog) -> FormulaList:
         items=[_document(f, seen[f.name]) for f in sorted(FORMULAS.values(), key=_place)],
         reserved=[
             _said(f)
-            for _, f in getmembers(overhead, isfunction)
-            if f.__module__ == overhead.__name__
+            for _, f in getmembers(reserved, isfunction)
+            if f.__module__ == reserved.__name__
         ],
         overheads=list(_overheads()),
         overhead_basis=_said(overhead),

@@ -6,22 +6,22 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from app.domain.formulas import overhead
+from app.domain.formulas import reserved
 from app.domain.formulas.registry import FORMULAS
 from app.domain.units import Integer
 from app.schemas.accuracy import Unproven
 from app.services.evidence import Comparison
 
-# Overheads were fitted on the runs of this campaign; the later ones test them.
-FITTED_ON = "2026-10"
-
-# What the caching allocator holds beyond the peak is fitted for each engine.
-_RESERVED: dict[str, tuple[str, Callable[..., Integer]]] = {
-    "ddp": ("DDP and one GPU", overhead.reserved_replicated),
-    "fsdp2": ("FSDP2", overhead.reserved_fsdp2),
-    "fsdp1": ("FSDP1", overhead.reserved_fsdp1),
-    "zero12": ("ZeRO-1 and ZeRO-2", overhead.reserved_zero12),
-    "zero3": ("ZeRO-3", overhead.reserved_zero3),
+# What the caching allocator holds beyond the peak, by engine and where the optimizer is.
+_RESERVED: dict[tuple[str, bool], tuple[str, Callable[..., Integer]]] = {
+    ("ddp", False): ("DDP and one GPU", reserved.reserved_replicated),
+    ("fsdp2", False): ("FSDP2", reserved.reserved_fsdp2),
+    ("fsdp2", True): ("FSDP2 with CPU offload", reserved.reserved_fsdp2),
+    ("fsdp1", False): ("FSDP1", reserved.reserved_fsdp1),
+    ("zero12", False): ("ZeRO-1 and ZeRO-2", reserved.reserved_zero12),
+    ("zero12", True): ("ZeRO-2 with offload", reserved.reserved_zero2_offload),
+    ("zero3", False): ("ZeRO-3", reserved.reserved_zero3),
+    ("zero3", True): ("ZeRO-3 with offload", reserved.reserved_zero3_offload),
 }
 
 
@@ -51,7 +51,7 @@ def _formulas(comparisons: Sequence[Comparison]) -> Iterator[Unproven]:
 
 
 def _reserved(comparisons: Sequence[Comparison]) -> Iterator[Unproven]:
-    for engine, (title, function) in _RESERVED.items():
+    for (engine, offloads), (title, function) in _RESERVED.items():
         text = " ".join((inspect.getdoc(function) or "").split())
         equation, source = re.split(r"[:.] ", text, maxsplit=1)
         yield Unproven(
@@ -63,6 +63,6 @@ def _reserved(comparisons: Sequence[Comparison]) -> Iterator[Unproven]:
             runs=[
                 c.run_id
                 for c in comparisons
-                if c.strategy.engine == engine and c.campaign == FITTED_ON
+                if c.strategy.engine == engine and (c.strategy.optimizer_on != "gpu") == offloads
             ],
         )

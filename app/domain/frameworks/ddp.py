@@ -101,7 +101,8 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
         job, q, trained_size, 1, foreach=training.optimizer_kernel == "foreach", flat=False
     )
     moments.append(Moment("step", "optimizer", (resident, gradients, *temporary)))
-    rebuilds = not (searches or training.activation_checkpointing)
+    # With accumulation the forward that rebuilds the buckets comes before any state exists.
+    rebuilds = not (searches or accumulating)
     race = gradients.bytes * wrapped if training.optimizer == "adamw" and rebuilds else 0
     return Timeline(moments, 0, 0, race, [])
 
