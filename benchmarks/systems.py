@@ -59,7 +59,9 @@ def measure(services: Services) -> None:
 
 def _searches(services: Services, changes: dict[str, object]) -> tuple[Times, Times, int]:
     """The first search for each model, which counts its parameters, and all later ones."""
-    first, later, candidates = [], [], 0
+    first: list[float] = []
+    later: list[float] = []
+    candidates = 0
     for number, model in product(range(ROUNDS), MODELS):
         request = SystemSearchRequest.model_validate({"model": {"id": model}, **changes})
         start = perf_counter()
