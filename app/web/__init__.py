@@ -8,6 +8,7 @@ from app.web import (
     accuracy,
     catalogue,
     claims,
+    downloads,
     formulas,
     frameworks,
     planner,
@@ -21,6 +22,7 @@ from app.web import (
 router = APIRouter()
 for page in (
     planner,
+    downloads,
     systems,
     catalogue,
     frameworks,

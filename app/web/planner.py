@@ -12,12 +12,14 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from app.domain.errors import InvalidInput
+from app.domain.job import Job
 from app.http.dependencies import ServicesDep
 from app.schemas.estimates import EstimateRequest
 from app.schemas.planning import PlanResult
 from app.services.container import Services
 from app.web import forms
 from app.web.answer import Answer, answer_of
+from app.web.configuration import ConfigurationView, configuration_of
 from app.web.fields import FIELDS
 from app.web.forms import Submission, View
 from app.web.options import options_of
@@ -196,12 +198,23 @@ def context_of(services: Services, evaluation: Evaluation) -> dict[str, Any]:
         "answer": _answer(shown, evaluation.result),
         "scenario": None,
         "layers": None,
+        "configuration": None,
     }
     if shown.request is not None and evaluation.result is not None:
         job = services.resolver.job(shown.request)
         context["scenario"] = scenario_of(job.spec.name, job.hardware, shown.request)
         context["layers"] = len(job.spec.layers)
+        context["configuration"] = _configuration(shown, job, evaluation.result, context["answer"])
     return context
+
+
+def _configuration(
+    shown: Submission, job: Job, result: PlanResult, answer: Answer
+) -> ConfigurationView | None:
+    """The files of the strategy that the answer opens on."""
+    here = address(shown, replace(shown.view, strategy=answer.selected))
+    trainer = shown.preferences.trainer
+    return configuration_of(job, result.estimate, answer.selected, trainer, here.removeprefix("/?"))
 
 
 def _answer(shown: Submission, result: PlanResult | None) -> Answer | None:

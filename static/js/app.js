@@ -85,10 +85,11 @@
     const copy = target.closest("[data-copy]");
     if (copy) {
       const field = $(copy.dataset.copy);
-      field.select();
+      if (field.select) field.select();
+      else getSelection().selectAllChildren(field);
       let copied = true;
       try {
-        await navigator.clipboard.writeText(field.value);
+        await navigator.clipboard.writeText(field.value ?? field.textContent);
       } catch {
         copied = document.execCommand("copy");
       }
@@ -209,6 +210,50 @@
     });
   }
 
+  /* --- Tabs: without this script their panels stand below each other ----------------------------- */
+
+  const opened = {};
+
+  function tabs(group) {
+    const list = $("[data-tablist]", group);
+    const panels = [...group.querySelectorAll("[data-tab]")];
+    const buttons = panels.map((panel) => {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", id: `tab-${panel.id}`, textContent: panel.dataset.tab });
+      button.setAttribute("role", "tab");
+      button.setAttribute("aria-controls", panel.id);
+      panel.setAttribute("role", "tabpanel");
+      panel.setAttribute("aria-labelledby", button.id);
+      return button;
+    });
+    const open = (chosen, focus) => {
+      for (const [place, panel] of panels.entries()) {
+        const here = panel === chosen;
+        panel.hidden = !here;
+        buttons[place].setAttribute("aria-selected", String(here));
+        buttons[place].tabIndex = here ? 0 : -1;
+        if (here && focus) buttons[place].focus();
+      }
+      if (focus) opened[group.dataset.tabs] = chosen.id;
+    };
+    list.replaceChildren(...buttons);
+    list.setAttribute("role", "tablist");
+    list.hidden = false;
+    group.classList.add("tabbed");
+    list.addEventListener("click", ({ target }) => {
+      if (buttons.includes(target)) open(panels[buttons.indexOf(target)], true);
+    });
+    list.addEventListener("keydown", (event) => {
+      const last = buttons.length - 1;
+      const here = buttons.indexOf(event.target);
+      const next = { ArrowRight: here === last ? 0 : here + 1, ArrowLeft: here === 0 ? last : here - 1, Home: 0, End: last }[event.key];
+      if (next === undefined) return;
+      event.preventDefault();
+      open(panels[next], true);
+    });
+    open(panels.find((panel) => panel.id === opened[group.dataset.tabs]) ?? panels[0], false);
+  }
+
   // Wide screens show what these hold anyway: say so to assistive technology too.
   const unfold = () => {
     for (const [selector, width] of [[".inputs", 1101], [".fold", 721]])
@@ -218,6 +263,7 @@
   const ready = () => {
     reveal();
     unfold();
+    for (const group of document.querySelectorAll("[data-tabs]:not(.tabbed)")) tabs(group);
     for (const box of document.querySelectorAll("[data-combobox]"))
       if (!$(".listbox", box)) combobox(box);
   };

@@ -23,6 +23,7 @@ POST /accuracy/comparisons
 GET /accuracy/runs.csv
 GET /accuracy/runs/{run_id}
 GET /claims
+GET /configuration/{filename}
 GET /formulas
 GET /frameworks
 GET /gpus

@@ -69,9 +69,10 @@ def plugin(run: Run) -> Settings:
 def _sharding(run: Run) -> Settings:
     if version(run) == 2:
         return {"reshard_after_forward": run.strategy.regathers}
+    recipe = run.job.options.recipe
     return {
         "sharding_strategy": "FULL_SHARD" if run.strategy.regathers else "SHARD_GRAD_OP",
-        "backward_prefetch": "BACKWARD_PRE",
+        "backward_prefetch": "NO_PREFETCH" if recipe.no_backward_prefetch else "BACKWARD_PRE",
         "forward_prefetch": False,
         "use_orig_params": True,
         "sync_module_states": True,

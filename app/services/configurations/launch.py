@@ -60,6 +60,7 @@ def _text(run: Run) -> str:
     comments = [
         f"{run.strategy.title}: {nodes}{hardware.gpus_per_node} × {hardware.gpu.name}.",
         *_where_to_run(run),
+        *_loop(run),
         "",
         f"{SCRIPT} is your script. The estimate is for one that contains",
         *(f"  {line}" for line in script.lines(run)),
@@ -77,6 +78,14 @@ def _text(run: Run) -> str:
         " \\\n  ".join(command(run)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _loop(run: Run) -> list[str]:
+    """Trainer's own habits cost memory that no file switches off; under DeepSpeed it has none."""
+    counted = run.job.options.trainer == "hf_trainer" or run.strategy.framework == "deepspeed"
+    if counted or not run.uses_trainer:
+        return []
+    return ["The estimate is for a plain PyTorch loop: Trainer adds what options.trainer counts."]
 
 
 def _where_to_run(run: Run) -> list[str]:

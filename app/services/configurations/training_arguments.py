@@ -72,7 +72,10 @@ def _framework(run: Run) -> Settings:
     if run.strategy.framework == "deepspeed":
         return {"deepspeed": DEEPSPEED_FILE}
     if run.strategy.framework == "pytorch_ddp":
-        return {"ddp_find_unused_parameters": False}
+        # Trainer looks for unused parameters unless it is told otherwise.
+        return (
+            {} if run.job.options.recipe.clones_outputs else {"ddp_find_unused_parameters": False}
+        )
     plugin = accelerate.plugin(run)
     settings: Settings = {_RENAMED.get(key, key): value for key, value in plugin.items()}
     return {"fsdp": True, "fsdp_config": settings}
