@@ -14,6 +14,7 @@ PUBLIC = {
     "GET /readyz",
     "POST /api/v1/estimates",
     "POST /api/v1/recommendations",
+    "POST /api/v1/configurations",
     "GET /api/v1/models",
     "GET /api/v1/models/{model_id}",
     "GET /api/v1/gpus",
@@ -108,7 +109,7 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
             assert response.is_success, f"{address} {name}: {response.text}"
             posted.add(path.rsplit("/", 1)[-1])
     assert posted == {
-        "estimates", "recommendations", "system-searches",
+        "estimates", "recommendations", "configurations", "system-searches",
         "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
     }  # fmt: skip
 
