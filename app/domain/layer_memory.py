@@ -19,7 +19,7 @@ from app.domain.architecture import (
     ModelSpec,
 )
 from app.domain.formulas import activations as act
-from app.domain.formulas import adapters, norms
+from app.domain.formulas import adapters, mixtures, norms
 from app.domain.formulas.registry import Formula, Term
 from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Stream
@@ -230,18 +230,19 @@ def _mlp(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
     if isinstance(mlp, DenseMLP):
         yield _dense(mlp, kernels)
     elif isinstance(mlp, MixtureOfExperts):
-        symbols = {
-            "k": mlp.per_token,
-            "h": kind.layer.hidden_size,
-            "e": mlp.width,
-            "X": mlp.experts,
-            "c": kernels.stream.compute,
-        }
-        frozen = kernels.method != "full" and not kind.folding
-        kept = adapters.frozen_experts if frozen else act.routed_experts
-        yield Ingredient(kept, symbols, in_mlp=True)
+        yield from _routed(mlp, kind, kernels)
         if mlp.shared is not None:
             yield _dense(mlp.shared, kernels)
+
+
+def _routed(mlp: MixtureOfExperts, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
+    k, h, c = mlp.per_token, kind.layer.hidden_size, folded_bytes(kernels)
+    symbols = {"k": k, "e": mlp.width, "X": mlp.experts, "c": c}
+    if kernels.method == "full" or kind.folding:
+        yield Ingredient(mixtures.routed_experts, {**symbols, "h": h}, in_mlp=True)
+    else:
+        yield Ingredient(mixtures.frozen_experts, symbols, in_mlp=True)
+    yield Ingredient(mixtures.expert_outputs, {"k": k, "h": h, "c": c}, in_mlp=True)
 
 
 def _folded_experts(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
@@ -296,4 +297,14 @@ def mlp_width(kind: LayerKind) -> int:
         return mlp.width
     if isinstance(mlp, MixtureOfExperts):
         return mlp.per_token * mlp.width + mlp.shared_width
+    return 0
+
+
+def down_of(kind: LayerKind) -> int:
+    """Elements of the MLP's last projections, whose gradients come first."""
+    mlp = kind.layer.mlp
+    if isinstance(mlp, DenseMLP):
+        return kind.layer.hidden_size * mlp.width
+    if isinstance(mlp, MixtureOfExperts):
+        return kind.layer.hidden_size * mlp.experts * mlp.width
     return 0

@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.domain.architecture import Attention, DenseMLP, LatentAttention
+from app.domain.architecture import Attention, LatentAttention, MixtureOfExperts
 from app.domain.formulas import activations as act
-from app.domain.formulas import adapters, buffers, loss
+from app.domain.formulas import adapters, buffers, loss, mixtures, norms
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.job import Job
 from app.domain.layer_memory import (
     Ingredient,
     Kernels,
+    down_of,
     folded_bytes,
     layer_recipe,
     mlp_width,
@@ -28,12 +29,20 @@ from app.domain.precision import BF16, FP32, STREAMS, Stream, StreamId
 from app.domain.quantities import LayerKind, ModelQuantities, Stop
 from app.domain.units import Integer
 
+# Of a mixture: freed when the product of gate and up is differentiated, and what the experts keep.
+_GONE_BEFORE_THE_PRODUCT = frozenset({mixtures.expert_outputs, adapters.folded_down})
+_OF_EXPERTS = frozenset({mixtures.expert_outputs, mixtures.routed_experts})
+
 
 class LayerMoment(NamedTuple):
-    """A point inside one layer's backward: activations and weight gradients alive."""
+    """A point inside one layer's backward: activations and weight gradients alive.
+
+    `after_matrices`: the gradients of all its matrices have been made.
+    """
 
     label: str
     terms: Bundle
+    after_matrices: bool = False
 
 
 class StepActivations:
@@ -82,7 +91,18 @@ class StepActivations:
 
     @cached_property
     def outside(self) -> tuple[Term, ...]:
-        """Alive from forward to backward but in no layer: final norm, rotary tables, mask."""
+        """Alive from forward to backward but in no layer: final norm, rotary tables, mask.
+
+        A frozen head does not keep its input.
+        """
+        return self._outside(self._final_norm, self.stream.compute if self.trains_head else 0)
+
+    @cached_property
+    def before_layers(self) -> tuple[Term, ...]:
+        """Those of them that exist before the final norm has run."""
+        return self._outside(0, 0)
+
+    def _outside(self, kept_by_norm: int, kept_by_head: int) -> tuple[Term, ...]:
         attention = next(
             (k.layer.attention for k in self.quantities.kinds if k.layer.attention), None
         )
@@ -92,14 +112,14 @@ class StepActivations:
                 h=self._hidden,
                 d=_rotary_width(attention),
                 s=self.stream.residual,
-                c=self.stream.compute,
-                k=self._final_norm,
+                c=kept_by_head,
+                k=kept_by_norm,
             )
         ]
         if self.quantities.spec.residual_dropout:
             terms.append(act.dropout_masks(n=1, t=self.tokens, k=1, h=self._hidden))
         if self.attention == "eager":
-            terms.append(act.causal_mask(S=self.sequence))
+            terms.append(act.causal_mask(t=self.tokens, S=self.sequence))
         return tuple(terms)
 
     def kept(self, up_to: tuple[int, ...]) -> tuple[Term, ...]:
@@ -144,11 +164,7 @@ class StepActivations:
         """Alive when the first weight gradient of a layer has just been made."""
         behind, own = self._alive_in_layer(stop)
         kind = self.quantities.kinds[stop.kind]
-        made = [self._mlp_gradient(1, mlp_width(kind))]
-        if kind.folding:
-            w = kind.folded[1] or kind.folded[0]
-            made.append(adapters.folded_gradient(w=w, c=folded_bytes(self._kernels)))
-        return Bundle(*behind, *(term for _, term in own), *made)
+        return Bundle(*behind, *(term for _, term in own), self._mlp_gradient(1, kind))
 
     def behind_mlp(self, stop: Stop) -> Bundle:
         """Alive while the attention of a layer is differentiated, its MLP done."""
@@ -156,15 +172,15 @@ class StepActivations:
         left = (term for ingredient, term in own if not ingredient.in_mlp)
         return Bundle(*behind, *left, self.layer_input)
 
-    def _mlp_gradient(self, count: int, width: int) -> Term:
-        stream = self.stream
+    def _mlp_gradient(self, count: int, kind: LayerKind) -> Term:
+        routed = kind.layer.moe is not None
         return act.layer_gradients(
             t=self.tokens,
             h=self._hidden,
-            s=stream.residual,
+            s=self.stream.residual,
             m=count,
-            i=width,
-            c=stream.compute,
+            i=mlp_width(kind),
+            c=folded_bytes(self._kernels) if routed else self.stream.compute,
         )
 
     def _alive_in_layer(self, stop: Stop) -> tuple[tuple[Term, ...], list[tuple[Ingredient, Term]]]:
@@ -189,23 +205,12 @@ class StepActivations:
         behind, own = self._alive_in_layer(stop)
         moments = []
         width = mlp_width(kind)
-        if kind.folding:
-            moments.append(LayerMoment("experts", self.behind_down_projection(stop)))
         if width:
-            alive = (term for part, term in own if part.formula is not adapters.folded_down)
-            mlp = kind.layer.mlp
-            made = self._hidden * mlp.width if isinstance(mlp, DenseMLP) else 0
-            gradients = (self._mlp_gradient(2, width), self._weight_gradients(kind, made))
+            alive = (term for part, term in own if part.formula not in _GONE_BEFORE_THE_PRODUCT)
+            gradients = (self._mlp_gradient(2, kind), self._weight_gradients(kind, down_of(kind)))
             moments.append(LayerMoment("MLP", Bundle(*behind, *alive, *gradients)))
-        routed = kind.layer.moe
-        if routed is not None and self.trains_head:
-            outside = (term for part, term in own if part.formula is not act.routed_experts)
-            gathered = act.routed_input_gradients(
-                t=self.tokens, k=routed.per_token, h=self._hidden, c=self.stream.compute
-            )
-            experts = routed.experts * routed.expert_parameters(self._hidden)
-            done = self._weight_gradients(kind, experts)
-            moments.append(LayerMoment("experts", Bundle(*behind, *outside, gathered, done)))
+        if kind.layer.moe is not None:
+            moments += self._inside_experts(stop, kind.layer.moe)
         attention = kind.layer.attention
         if attention is not None:
             alive = (term for ingredient, term in own if not ingredient.in_mlp)
@@ -215,8 +220,73 @@ class StepActivations:
                 self._weight_gradients(kind, made),
             )
             moments.append(LayerMoment("attention", Bundle(*behind, *alive, *gradients)))
-        done = self._weight_gradients(kind, kind.parameters)
-        return (*moments, LayerMoment("end", Bundle(*behind, done)))
+        end = Bundle(*behind, self._weight_gradients(kind, kind.parameters))
+        if kind.layer.norm == "rmsnorm":
+            moments.append(LayerMoment("norm", Bundle(end, self._norm_gradient()), True))
+        return (*moments, LayerMoment("end", end, True))
+
+    def _norm_gradient(self) -> Term:
+        s = self.stream.residual
+        shared = self.checkpointing and s == FP32
+        return norms.norm_gradients(t=self.tokens, h=self._hidden, x=0 if shared else FP32, s=s)
+
+    def _inside_experts(self, stop: Stop, moe: MixtureOfExperts) -> list[LayerMoment]:
+        """Backward of the experts apart from their product: their outputs, their matrices."""
+        kind = self.quantities.kinds[stop.kind]
+        behind, own = self._alive_in_layer(stop)
+        rows = {
+            "t": self.tokens,
+            "k": moe.per_token,
+            "h": self._hidden,
+            "c": folded_bytes(self._kernels),
+        }
+        incoming = self.layer_input
+        whole = Bundle(*behind, *(term for _, term in own), incoming)
+        weighting = Bundle(whole, mixtures.output_gradients(m=3, **rows))
+        moments = [LayerMoment("experts' outputs", weighting)]
+        if kind.folding:
+            moments.append(LayerMoment("experts' down projection", self._folded_down(stop)))
+        if self.trains_head:
+            made = self._weight_gradients(kind, down_of(kind))
+            down = Bundle(self.behind_down_projection(stop), made)
+            moments.append(LayerMoment("experts' down projection", down))
+            rest = Bundle(
+                *behind,
+                *(term for part, term in own if part.formula not in _OF_EXPERTS),
+                self._weight_gradients(kind, moe.experts * moe.expert_parameters(self._hidden)),
+            )
+            gate_up = mixtures.gate_up_gradients(e=moe.width, **rows)
+            scattered = mixtures.routed_input_gradients(**rows)
+            moments.append(LayerMoment("experts' gate and up", Bundle(rest, incoming, gate_up)))
+            moments.append(LayerMoment("experts", Bundle(rest, scattered)))
+        return moments
+
+    def _folded_down(self, stop: Stop) -> Bundle:
+        """When the gradient of the folded down weights exists, and none of their adapters' yet."""
+        up, down = self.quantities.kinds[stop.kind].folded
+        made = adapters.folded_gradient(w=down or up, c=folded_bytes(self._kernels))
+        return Bundle(self.behind_down_projection(stop), made)
+
+    def in_forward_of_experts(self, stop: Stop) -> list[Bundle]:
+        """What the layer of a stop holds at most while its experts run forward, if it has any."""
+        kind = self.quantities.kinds[stop.kind]
+        moe = kind.layer.moe
+        if moe is None:
+            return []
+        behind, own = self._alive_in_layer(stop)
+        rows = {"t": self.tokens, "h": self._hidden, "c": folded_bytes(self._kernels)}
+        if not self.checkpointing:
+            # All but the weighted outputs, in both orders, is kept; so is the residual's copy.
+            made = mixtures.outputs_in_forward(m=2 * moe.per_token + 1, **rows)
+            return [Bundle(*behind, *(term for _, term in own), made)]
+        copies = [(part.formula, term) for part, term in own if not part.needs_tokens]
+        gate_up = [term for formula, term in copies if formula is adapters.folded_gate_up]
+        first = mixtures.gate_up_in_forward(k=moe.per_token, e=moe.width, **rows)
+        last = mixtures.outputs_in_forward(m=4 * moe.per_token + 2, **rows)
+        return [
+            Bundle(*behind, *gate_up, first),
+            Bundle(*behind, *(term for _, term in copies), last),
+        ]
 
     def _weight_gradients(self, kind: LayerKind, made: int) -> Term:
         """Weight gradients of a layer so far: `made` where it is trained, adapters' at once."""
@@ -239,8 +309,8 @@ class StepActivations:
             return self._fused
         logits = FP32 if self.stream.id == "full" else BF16 + FP32
         made = loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits)
-        if self.stream.id == "autocast":
-            output = act.final_norm_output(t=self.tokens, h=self._hidden)
+        if self.stream.id == "autocast" or not self.trains_head:
+            output = act.final_norm_output(t=self.tokens, h=self._hidden, s=self.stream.residual)
             return Bundle(made, output, *self._softcap)
         return Bundle(made, *self._softcap)
 

@@ -71,7 +71,7 @@ def test_every_measured_run_is_compared() -> None:
 
 
 # What the engine does not model yet (known_gaps.json says why), and how far off it is at most.
-KNOWN_GAPS: dict[str, float] = {"y043-olmoe-ddp": 0.08}
+KNOWN_GAPS: dict[str, float] = {}
 
 
 def test_the_peak_is_within_half_a_per_cent_on_average_and_four_at_worst() -> None:

@@ -192,32 +192,6 @@ def plain_mlp(n: Integer, t: Integer, k: int, i: int, c: int) -> Integer:
 
 
 @formula(
-    label="Mixture of experts",
-    group="activations",
-    equation="n × t × (k × c × (2 × h + 4 × e) + 4 × X + 36 × k)",
-    source="grouped_mm experts: gathered input, gate-up, silu, product and output per routed token",
-    url=f"{_TRANSFORMERS}/integrations/moe.py",
-    per_sample=True,
-)
-def routed_experts(n: Integer, t: Integer, k: int, h: int, e: int, X: int, c: int) -> Integer:
-    """k of X experts of width e for every token; the router keeps its fp32 probabilities."""
-    return n * t * (k * c * (2 * h + 4 * e) + 4 * X + 36 * k)
-
-
-@formula(
-    label="Routed tokens and their gradients",
-    group="activations",
-    equation="3 × t × k × h × c",
-    source="grouped_mm experts: the gathered input, its gradient, and that scattered to the tokens",
-    url=f"{_TRANSFORMERS}/integrations/moe.py",
-    per_sample=True,
-)
-def routed_input_gradients(t: Integer, k: int, h: int, c: int) -> Integer:
-    """k copies of every token before the experts, when all experts' weight gradients exist."""
-    return 3 * t * k * h * c
-
-
-@formula(
     label="LoRA inputs",
     group="activations",
     equation="n × t × (a × x + a × m × r)",
@@ -307,14 +281,14 @@ def outside_layers(t: Integer, h: int, d: int, s: int, c: int, k: int) -> Intege
 @formula(
     label="Output of the final norm",
     group="activations",
-    equation="t × h × 4",
-    source="autocast casts the head's input: the fp32 output lives until the model returns",
+    equation="t × h × s",
+    source="CausalLMOutput holds it until the model returns, whatever the head keeps",
     url=_AUTOCAST,
     per_sample=True,
 )
-def final_norm_output(t: Integer, h: int) -> Integer:
-    """Under autocast the final norm's fp32 output is alive beside its 16-bit cast at the loss."""
-    return t * h * 4
+def final_norm_output(t: Integer, h: int, s: int) -> Integer:
+    """At the loss, where the head does not keep it: autocast keeps a cast, frozen heads nothing."""
+    return t * h * s
 
 
 @formula(
@@ -362,10 +336,11 @@ def score_gradients(t: Integer, h: int, s: int, H: int, S: Integer) -> Integer:
 @formula(
     label="Causal mask of eager attention",
     group="activations",
-    equation="2 × S × S",
-    source="create_causal_mask materialises a 16-bit mask for eager attention",
+    equation="t × S × 2",
+    source="eager_mask of create_causal_mask materialises 16 bits for each pair of tokens",
     url=f"{_TRANSFORMERS}/masking_utils.py",
+    per_sample=True,
 )
-def causal_mask(S: Integer) -> Integer:
-    """One S × S mask shared by all layers."""
-    return 2 * S * S
+def causal_mask(t: Integer, S: Integer) -> Integer:
+    """One S × S mask for each sequence of the micro-batch, shared by all layers."""
+    return t * S * 2

@@ -9,7 +9,6 @@ from app.domain.formulas.registry import formula
 from app.domain.units import Integer
 
 _PEFT = "https://github.com/huggingface/peft/blob/v0.21.0/src/peft/tuners/lora/layer.py"
-_MOE = "https://github.com/huggingface/transformers/blob/main/src/transformers/integrations/moe.py"
 
 
 @formula(
@@ -58,29 +57,3 @@ def folding_factors(n: Integer, w: int, c: int) -> Integer:
 def folded_gradient(w: int, c: int) -> Integer:
     """As large as the packed weights, though these are frozen; freed once the factors' exist."""
     return w * c
-
-
-@formula(
-    label="Mixture of frozen experts",
-    group="activations",
-    equation="n × t × (k × c × (h + 3 × e) + 4 × X + 36 × k)",
-    source="frozen grouped products keep no input: gate-up, silu and the output are left",
-    url=_MOE,
-    per_sample=True,
-)
-def frozen_experts(n: Integer, t: Integer, k: int, h: int, e: int, X: int, c: int) -> Integer:
-    """k of X experts without adapters; the weighting keeps their outputs."""
-    return n * t * (k * c * (h + 3 * e) + 4 * X + 36 * k)
-
-
-@formula(
-    label="Experts' outputs in forward",
-    group="activations",
-    equation="t × h × c × (4 × k + 2)",
-    source="grouped_mm_experts_forward: gathered input, output, weighted and restored order",
-    url=_MOE,
-    per_sample=True,
-)
-def experts_in_forward(t: Integer, h: int, k: int, c: int) -> Integer:
-    """Four tensors of k rows a token beside the residual stream and its normalised value."""
-    return t * h * c * (4 * k + 2)

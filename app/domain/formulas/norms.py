@@ -52,3 +52,18 @@ def layer_norms(n: Integer, t: Integer, k: int, h: int, s: int) -> Integer:
 def written_out_layer_norms(n: Integer, t: Integer, k: int, h: int, s: int) -> Integer:
     """k LayerNorms of elementary steps: two centred inputs; s = 4 for the product with a weight."""
     return n * t * k * h * (8 + s)
+
+
+@formula(
+    label="Gradients inside a norm",
+    group="activations",
+    equation="t × h × (20 + x + s)",
+    source="LlamaRMSNorm's backward: fp32 gradients of the value, of the mean and of the square",
+    url=f"{_MODELS}/llama/modeling_llama.py",
+    per_sample=True,
+)
+def norm_gradients(t: Integer, h: int, x: int, s: int) -> Integer:
+    """The layer's first norm, the last to be differentiated: five fp32 tensors, its fp32 input (x;
+    0 where that is the layer's input itself) and the residual's gradient (s).
+    """
+    return t * h * (20 + x + s)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Part, Term
-from app.domain.frameworks import fsdp2
+from app.domain.frameworks import fsdp_sizes
 from app.domain.frameworks.state import (
     optimizer_state_terms,
     step_temporary_terms,
@@ -20,8 +20,8 @@ from app.domain.step_activations import StepActivations
 from app.domain.strategies import Strategy
 from app.domain.units import Integer
 
-NUMERICS = fsdp2.NUMERICS
-adapter_bytes = fsdp2.adapter_bytes
+NUMERICS = fsdp_sizes.NUMERICS
+adapter_bytes = fsdp_sizes.adapter_bytes
 
 
 def root_parameters(job: Job, q: ModelQuantities) -> int:
@@ -44,7 +44,7 @@ class _Fsdp1:
         training = job.training
         self.job, self.strategy, self.q, self.step = job, strategy, q, step
         self.full = training.method == "full"
-        self.ranks = fsdp2.shard_ranks(job, strategy)
+        self.ranks = fsdp_sizes.shard_ranks(job, strategy)
         numerics = NUMERICS[training.precision]
         adapter = adapter_bytes(job)
         self.size = numerics.weights if self.full else adapter
@@ -188,7 +188,7 @@ class _Fsdp1:
     def _reduced_in(self) -> int:
         """Bytes per element of a reduced gradient."""
         if self.full:
-            return fsdp2.reduction_bytes(self.job)
+            return fsdp_sizes.reduction_bytes(self.job)
         return self.gradient_size
 
     def _flat_reduction(self, parameters: Integer) -> tuple[Term, ...]:

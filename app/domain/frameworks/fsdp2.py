@@ -12,6 +12,13 @@ from functools import cached_property
 from app.domain.formulas import buffers, states
 from app.domain.formulas.registry import Bundle, Part, Term
 from app.domain.frameworks.fsdp2_padding import Padding
+from app.domain.frameworks.fsdp_sizes import (
+    NUMERICS,
+    adapter_bytes,
+    gathered_bytes,
+    reduction_bytes,
+    shard_ranks,
+)
 from app.domain.frameworks.state import (
     optimizer_state_bytes,
     optimizer_state_terms,
@@ -20,50 +27,10 @@ from app.domain.frameworks.state import (
     workspace_terms,
 )
 from app.domain.job import Job, Moment, Timeline
-from app.domain.precision import BF16, FP32, Numerics
 from app.domain.quantities import ModelQuantities, Stop
 from app.domain.step_activations import StepActivations
 from app.domain.strategies import Strategy
-from app.domain.training import PrecisionId
 from app.domain.units import Integer
-
-NUMERICS: dict[PrecisionId, Numerics] = {
-    "bf16_mixed": Numerics(FP32, BF16, FP32, "half"),
-    "fp16_mixed": Numerics(FP32, BF16, FP32, "half"),
-    "bf16_pure": Numerics(BF16, BF16, BF16, "half"),
-    "fp32": Numerics(FP32, FP32, FP32, "full"),
-}
-
-
-def adapter_bytes(job: Job) -> int:
-    """A shard group holds one dtype, so adapters are kept in the base model's."""
-    return BF16 if job.training.precision != "fp32" else FP32
-
-
-def gathered_bytes(job: Job) -> int:
-    """Bytes per element of a gathered parameter."""
-    if job.training.method == "full":
-        return NUMERICS[job.training.precision].gathered
-    return adapter_bytes(job)
-
-
-def shard_ranks(job: Job, strategy: Strategy) -> Integer:
-    """How many ranks one shard group has."""
-    node = strategy.shard_parameters == "node"
-    return job.hardware.gpus_per_node if node else job.hardware.world_size
-
-
-def reduction_bytes(job: Job) -> int:
-    """Bytes per element of a reduced gradient.
-
-    Mixed precision reduces in what the options or the recipe say; pure precisions reduce in their
-    own dtype.
-    """
-    numerics = NUMERICS[job.training.precision]
-    if numerics.weights == numerics.gathered:
-        return numerics.weights
-    half = job.options.recipe.reduces_in_half or job.options.fsdp_reduce_dtype == "bf16"
-    return BF16 if half else FP32
 
 
 def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivations) -> Timeline:
@@ -100,6 +67,7 @@ class Fsdp2:
             Moment("resident", "between steps", (resident,)),
             self._first_gather(resident),
             *self._last_gather(resident),
+            *self._last_experts(resident),
             self._forward(resident),
             self._loss_backward(resident),
             *self._layers(resident),
@@ -220,10 +188,26 @@ class Fsdp2:
             *self._accumulated,
             *self._ends_in_forward(),
             self._layer(3, self._last_kind),
-            *self.step.outside,
+            *self.step.before_layers,
             self.step.behind(self.q.stops[0]),
+            *(() if self.step.checkpointing else (self.step.layer_input,)),
         )
         return [Moment("forward", "last layer gathered", parts)]
+
+    def _last_experts(self, resident: Bundle) -> list[Moment]:
+        """The last layer's experts run beside its parameters and the all-gather's output."""
+        around = Bundle(
+            resident,
+            *self._accumulated,
+            *self._ends_in_forward(),
+            *(self._kept_layers() or (self._layer(1, self._last_kind),)),
+            self._layer(1, self._last_kind),
+            *self.step.before_layers,
+        )
+        return [
+            Moment("forward", "last layer, experts", (around, inside))
+            for inside in self.step.in_forward_of_experts(self.q.stops[0])
+        ]
 
     def _forward(self, resident: Bundle) -> Moment:
         step = self.step
@@ -287,7 +271,7 @@ class Fsdp2:
         return self._layer(1 if stop.is_first_of_model else 2, stop.kind)
 
     def _gathered_after(self, stop: Stop) -> tuple[Part, ...]:
-        """The layers before it; where one is prefetched, its shards' casts still wait too."""
+        """The layers before it: prefetched, or still kept."""
         if not self.strategy.regathers:
             before = [n - (kind == stop.kind) for kind, n in enumerate(stop.up_to)]
             return (self._layers_kept(before),)

@@ -148,10 +148,10 @@ class _Zero12:
         behind = tuple(k.count - n for k, n in zip(self.q.kinds, stop.up_to, strict=True))
         around = (*self._unreduced(behind), *self._head_gradient)
         before = Bundle(resident, *self._in_backward(owned=False), *around)
-        *inside, _ = self.step.inside(stop)
         moments = [
             Moment("backward", f"layer {stop.position}, {m.label}", (before, m.terms))
-            for m in inside
+            for m in self.step.inside(stop)
+            if not m.after_matrices  # the buckets hold the gradients by then
         ]
         owned = (self.ranks == 1) | stop.is_first_of_model
         reduced: tuple[Part, ...] = (

@@ -134,6 +134,7 @@ class _Zero3:
         return [
             Moment("backward", f"layer {stop.position}, {inside.label}", (around, inside.terms))
             for inside in self.step.inside(stop)
+            if not inside.after_matrices  # the bucket holds the gradients by then
         ]
 
     def _flush(self, resident: Bundle, reduction: zero.Reduction) -> Moment:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.domain.frameworks import fsdp2, zero
+from app.domain.frameworks import fsdp_sizes, zero
 from app.domain.frameworks.state import optimizer_state_bytes
 from app.domain.hardware import Gpu
 from app.domain.job import Job
@@ -155,11 +155,11 @@ def _zero3(job: Job, strategy: Strategy, q: ModelQuantities) -> tuple[Flow, ...]
 
 def _fsdp2(job: Job, strategy: Strategy, q: ModelQuantities) -> tuple[Flow, ...]:
     """CPUOffloadPolicy: a shard goes up as it is kept and is cast on the GPU, its gradient down."""
-    ranks, steps = fsdp2.shard_ranks(job, strategy), job.training.gradient_accumulation_steps
-    numerics = fsdp2.NUMERICS[job.training.precision]
+    ranks, steps = fsdp_sizes.shard_ranks(job, strategy), job.training.gradient_accumulation_steps
+    numerics = fsdp_sizes.NUMERICS[job.training.precision]
     full = job.training.method == "full"
-    kept = numerics.weights if full else fsdp2.adapter_bytes(job)
-    gradient = numerics.gradients if full else fsdp2.adapter_bytes(job)
+    kept = numerics.weights if full else fsdp_sizes.adapter_bytes(job)
+    gradient = numerics.gradients if full else fsdp_sizes.adapter_bytes(job)
     gathers = 2 if strategy.regathers else 1
     model = gathered_elements(q)
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.frameworks.fsdp2 import reduction_bytes
+from app.domain.frameworks.fsdp_sizes import reduction_bytes
 from app.domain.precision import FP32
 from app.services.configurations.optimizers import TRAINED, constructed
 from app.services.configurations.run import ARGUMENTS_FILE, DEEPSPEED_FILE, DTYPES, Run
