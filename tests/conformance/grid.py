@@ -70,6 +70,7 @@ _CHANGES: dict[str, Json] = {
     "fused_loss": {"training": {"fused_loss": True, "attention": "flash_attention_2"}},
     "automatic": {"options": {"deepspeed": _AUTOMATIC}},
     "chosen": {"options": {"deepspeed": _CHOSEN, "fsdp": {"reduce_dtype": "bf16"}}},
+    "trainer": {"options": {"trainer": "hf_trainer"}},
     "expandable": {"options": {"allocator": "expandable_segments"}},
     "one_gpu": {"hardware": {"gpus_per_node": 1}},
     "nodes": {"hardware": {"gpus_per_node": 8, "nodes": 3}},
@@ -150,6 +151,7 @@ def facts(case: Case) -> Json:
         "training": asdict(job.training),
         "deepspeed": options,
         "reduce_dtype": job.options.fsdp_reduce_dtype,
+        "recipe": asdict(job.options.recipe),
         "allocator": job.options.allocator,
         "files": {file.format: file.filename for file in case.files},
     }

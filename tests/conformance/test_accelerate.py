@@ -85,7 +85,8 @@ def test_the_plugin_shards_as_the_strategy_says(case: Case) -> None:
     else:
         regathers = ShardingStrategy.FULL_SHARD, ShardingStrategy.SHARD_GRAD_OP
         assert strategy_of(plugin) == regathers[not strategy["regathers"]]
-        assert plugin.backward_prefetch == BackwardPrefetch.BACKWARD_PRE
+        prefetches = not case.facts["recipe"]["no_backward_prefetch"]
+        assert plugin.backward_prefetch == (BackwardPrefetch.BACKWARD_PRE if prefetches else None)
         assert plugin.use_orig_params
     assert plugin.activation_checkpointing == case.training["activation_checkpointing"]
 
@@ -155,6 +156,7 @@ def test_gradients_are_reduced_in_what_was_estimated(
         plugin.set_mixed_precision(half)
 
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(half or "")
-    reduced = torch.float32 if case.facts["reduce_dtype"] == "fp32" else dtype
+    narrow = case.facts["reduce_dtype"] == "bf16" or case.facts["recipe"]["reduces_in_half"]
+    reduced = dtype if narrow else torch.float32
     found = plugin.mixed_precision_policy
     assert (found.param_dtype, found.reduce_dtype) == (dtype, reduced) if half else found is None
