@@ -70,6 +70,7 @@ class StepActivations:
         self._kernels = Kernels(
             self.stream, training.attention, training.method, adapter_bytes, training.lora.rank
         )
+        self._expert_bytes = folded_bytes(self._kernels)
 
     def _recipe(self, kind: LayerKind) -> list[tuple[Ingredient, Integer]]:
         """What a layer of this kind keeps, each part with whether it applies.
@@ -180,7 +181,7 @@ class StepActivations:
             s=self.stream.residual,
             m=count,
             i=mlp_width(kind),
-            c=folded_bytes(self._kernels) if routed else self.stream.compute,
+            c=self._expert_bytes if routed else self.stream.compute,
         )
 
     def _alive_in_layer(self, stop: Stop) -> tuple[tuple[Term, ...], list[tuple[Ingredient, Term]]]:
@@ -210,7 +211,9 @@ class StepActivations:
             gradients = (self._mlp_gradient(2, kind), self._weight_gradients(kind, down_of(kind)))
             moments.append(LayerMoment("MLP", Bundle(*behind, *alive, *gradients)))
         if kind.layer.moe is not None:
-            moments += self._inside_experts(stop, kind.layer.moe)
+            whole = Bundle(*behind, *(term for _, term in own))
+            rest = Bundle(*behind, *(t for part, t in own if part.formula not in _OF_EXPERTS))
+            moments += self._inside_experts(kind, kind.layer.moe, whole, rest)
         attention = kind.layer.attention
         if attention is not None:
             alive = (term for ingredient, term in own if not ingredient.in_mlp)
@@ -230,42 +233,32 @@ class StepActivations:
         shared = self.checkpointing and s == FP32
         return norms.norm_gradients(t=self.tokens, h=self._hidden, x=0 if shared else FP32, s=s)
 
-    def _inside_experts(self, stop: Stop, moe: MixtureOfExperts) -> list[LayerMoment]:
-        """Backward of the experts apart from their product: their outputs, their matrices."""
-        kind = self.quantities.kinds[stop.kind]
-        behind, own = self._alive_in_layer(stop)
-        rows = {
-            "t": self.tokens,
-            "k": moe.per_token,
-            "h": self._hidden,
-            "c": folded_bytes(self._kernels),
-        }
+    def _inside_experts(
+        self, kind: LayerKind, moe: MixtureOfExperts, whole: Bundle, rest: Bundle
+    ) -> list[LayerMoment]:
+        """Backward of the experts apart from their product: their outputs, their matrices.
+
+        `whole` and `rest`: what is alive before, with and without what the experts keep.
+        """
+        rows = {"t": self.tokens, "k": moe.per_token, "h": self._hidden, "c": self._expert_bytes}
         incoming = self.layer_input
-        whole = Bundle(*behind, *(term for _, term in own), incoming)
-        weighting = Bundle(whole, mixtures.output_gradients(m=3, **rows))
+        weighting = Bundle(whole, incoming, mixtures.output_gradients(m=3, **rows))
         moments = [LayerMoment("experts' outputs", weighting)]
+        # Of the outputs' size, and in their place, is now the gradient that enters the matrices.
+        down = Bundle(whole, self._mlp_gradient(1, kind))
         if kind.folding:
-            moments.append(LayerMoment("experts' down projection", self._folded_down(stop)))
+            gate_up, own = kind.folded
+            made = adapters.folded_gradient(w=own or gate_up, c=self._expert_bytes)
+            moments.append(LayerMoment("experts' down projection", Bundle(down, made)))
         if self.trains_head:
             made = self._weight_gradients(kind, down_of(kind))
-            down = Bundle(self.behind_down_projection(stop), made)
-            moments.append(LayerMoment("experts' down projection", down))
-            rest = Bundle(
-                *behind,
-                *(term for part, term in own if part.formula not in _OF_EXPERTS),
-                self._weight_gradients(kind, moe.experts * moe.expert_parameters(self._hidden)),
-            )
-            gate_up = mixtures.gate_up_gradients(e=moe.width, **rows)
-            scattered = mixtures.routed_input_gradients(**rows)
-            moments.append(LayerMoment("experts' gate and up", Bundle(rest, incoming, gate_up)))
-            moments.append(LayerMoment("experts", Bundle(rest, scattered)))
+            moments.append(LayerMoment("experts' down projection", Bundle(down, made)))
+            made = self._weight_gradients(kind, moe.experts * moe.expert_parameters(self._hidden))
+            first = Bundle(rest, made, incoming, mixtures.gate_up_gradients(e=moe.width, **rows))
+            moments.append(LayerMoment("experts' gate and up", first))
+            scattered = Bundle(rest, made, mixtures.routed_input_gradients(**rows))
+            moments.append(LayerMoment("experts", scattered))
         return moments
-
-    def _folded_down(self, stop: Stop) -> Bundle:
-        """When the gradient of the folded down weights exists, and none of their adapters' yet."""
-        up, down = self.quantities.kinds[stop.kind].folded
-        made = adapters.folded_gradient(w=down or up, c=folded_bytes(self._kernels))
-        return Bundle(self.behind_down_projection(stop), made)
 
     def in_forward_of_experts(self, stop: Stop) -> list[Bundle]:
         """What the layer of a stop holds at most while its experts run forward, if it has any."""
@@ -274,7 +267,7 @@ class StepActivations:
         if moe is None:
             return []
         behind, own = self._alive_in_layer(stop)
-        rows = {"t": self.tokens, "h": self._hidden, "c": folded_bytes(self._kernels)}
+        rows = {"t": self.tokens, "h": self._hidden, "c": self._expert_bytes}
         if not self.checkpointing:
             # All but the weighted outputs, in both orders, is kept; so is the residual's copy.
             made = mixtures.outputs_in_forward(m=2 * moe.per_token + 1, **rows)

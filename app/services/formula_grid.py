@@ -73,8 +73,14 @@ _TOGETHER: tuple[Changes, ...] = (
     {"method": "lora", "precision": "bf16_pure"},
 )
 
-# What shows every kind of layer: how it is trained, and the other attention.
-_FEW: tuple[Changes, ...] = ({}, {"attention": "eager"}, {"method": "lora"}, {"method": "qlora"})
+# What shows every kind of layer: how it is trained, the other attention, and recomputing it.
+_FEW: tuple[Changes, ...] = (
+    {},
+    {"attention": "eager"},
+    {"method": "lora"},
+    {"method": "qlora"},
+    {"activation_checkpointing": True, **_ACCUMULATION},
+)
 
 
 def _knobs() -> Iterator[Changes]:

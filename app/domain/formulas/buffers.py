@@ -93,18 +93,6 @@ def gathered_model(P: Integer, a: int) -> Integer:
 
 
 @formula(
-    label="All-gather input of the prefetched layer",
-    group="buffers",
-    equation="w × a ÷ N",
-    source="foreach_all_gather copies the layer's shards into one flat input",
-    url=f"{_FSDP2}/_fsdp_collectives.py",
-)
-def all_gather_input(w: Integer, a: int, N: Integer) -> Integer:
-    """The flat copy-in of one layer's shards."""
-    return ceil_div(w, N) * a
-
-
-@formula(
     label="Reduce-scatter input",
     group="buffers",
     equation="w × b",

@@ -54,7 +54,7 @@ def padded_states(k: int, p: Integer, B: int, N: Integer) -> Integer:
 
 
 @formula(
-    label="Gathered rows that pad the experts",
+    label="Gathered: rows padded to a multiple of the ranks",
     group="buffers",
     equation="k × p × a",
     source="init_all_gather_outputs: N shards of the padded size; the parameter is a view of them",
@@ -66,7 +66,7 @@ def padded_gather(k: int, p: Integer, a: int) -> Integer:
 
 
 @formula(
-    label="Reduced rows that pad the experts",
+    label="Reduced: rows padded to a multiple of the ranks",
     group="buffers",
     equation="p × b ÷ N",
     source="foreach_reduce: _get_dim0_padded_size of every gradient",

@@ -52,7 +52,6 @@ PARTICULAR: dict[str, dict[str, str]] = {
     "dropout_masks": {"k": "dropouts of a layer"},
     "eager_attention": {"p": "bytes kept of one attention probability"},
     "embedding_gradient": {"k": "gradients of that size alive together"},
-    "experts_in_forward": {"k": "experts that each token is sent to"},
     "flat_step_gradients": {"f": "bytes of the fp32 cast: 4, or 0 where it is fp32 already"},
     "flattened_bucket": {"m": "elements of the bucket"},
     "folded_down": {"w": "packed elements of a layer's experts"},
