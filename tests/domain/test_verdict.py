@@ -8,11 +8,17 @@ import pytest
 
 from app.domain.assessment import Assessment, assess
 from app.domain.estimate import capacity_of
-from app.domain.frameworks import ENGINES
 from app.domain.strategies import STRATEGIES
 from app.domain.training import Options
 from app.domain.units import GIB, MIB
-from app.domain.verdict import ASSUMED_BAND_PERCENT, DERIVED_BAND_PERCENT, Judgement
+from app.domain.verdict import (
+    ASSUMED_BAND_PERCENT,
+    DERIVED_BAND_PERCENT,
+    PAGES_BYTES,
+    SAFE_BYTES,
+    SAFE_PERCENT,
+    Judgement,
+)
 from tests.jobs import job, usage
 
 EXPANDABLE = Options(allocator="expandable_segments")
@@ -41,8 +47,7 @@ def ceil_percent(size: int, percent: int) -> int:
 @every_strategy
 def test_with_the_default_allocator_fragmentation_decides_to_the_byte(strategy: str) -> None:
     used = usage(job(MODEL, nodes=2, **WITHOUT_RACE), strategy)
-    safe = ENGINES[STRATEGIES[strategy].engine].safe_percent
-    enough = ceil_percent(used.peak, safe)
+    enough = ceil_percent(used.peak, SAFE_PERCENT) + SAFE_BYTES
     assert judged(strategy, usable=enough, **WITHOUT_RACE).verdict == "fits"
     less = judged(strategy, usable=enough - 1, **WITHOUT_RACE)
     assert less.verdict == "tight"
@@ -52,10 +57,10 @@ def test_with_the_default_allocator_fragmentation_decides_to_the_byte(strategy: 
 @every_strategy
 def test_with_expandable_segments_the_top_of_the_band_decides(strategy: str) -> None:
     used = usage(job(MODEL, nodes=2, **WITHOUT_RACE), strategy)
-    enough = ceil_percent(used.peak, 100 + DERIVED_BAND_PERCENT)
+    enough = ceil_percent(used.peak, 100 + DERIVED_BAND_PERCENT) + PAGES_BYTES
     fits = judged(strategy, usable=enough, options=EXPANDABLE, **WITHOUT_RACE)
     assert fits.verdict == "fits"
-    assert fits.high == enough
+    assert fits.high == enough - PAGES_BYTES
     less = judged(strategy, usable=enough - 1, options=EXPANDABLE, **WITHOUT_RACE)
     assert less.verdict == "tight"
     assert less.notes == ("The limit lies inside the error band: measure before you promise it.",)
@@ -82,7 +87,7 @@ def test_a_second_step_race_belongs_to_the_band_and_must_fit_too() -> None:
     assert used.second_step > 0
     assert usage(job(MODEL, nodes=2, **WITHOUT_RACE), "ddp").second_step == 0
     top = ceil_percent(used.peak, 100 + DERIVED_BAND_PERCENT) + used.second_step
-    enough = judged("ddp", usable=top, options=EXPANDABLE, **facts)
+    enough = judged("ddp", usable=top + PAGES_BYTES, options=EXPANDABLE, **facts)
     assert (enough.verdict, enough.high) == ("fits", top)
     assert judged("ddp", usable=top - 1, options=EXPANDABLE, **facts).verdict == "tight"
 

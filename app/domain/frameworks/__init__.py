@@ -78,7 +78,6 @@ class Engine(NamedTuple):
     """How one implementation allocates, and what it needs around the allocator.
 
     `gathered_bytes` and `reduced_bytes` are those of one element in its collectives.
-    `safe_percent`: the share of the peak, in per cent, that the default allocator needs to run.
     """
 
     timeline: Callable[[Job, Strategy, ModelQuantities, StepActivations], Timeline]
@@ -88,7 +87,6 @@ class Engine(NamedTuple):
     libraries: int
     nccl: int
     host_process: int
-    safe_percent: int
     gathered_bytes: Callable[[Job], int]
     reduced_bytes: Callable[[Job], int]
 
@@ -107,7 +105,6 @@ ENGINES: dict[str, Engine] = {
         overhead.LIBRARIES_REPLICATED,
         overhead.NCCL_DDP,
         overhead.HOST_PROCESS,
-        110,
         ddp.gradient_bytes,
         ddp.gradient_bytes,
     ),
@@ -119,7 +116,6 @@ ENGINES: dict[str, Engine] = {
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_FSDP,
         overhead.HOST_PROCESS_FSDP,
-        120,
         fsdp_sizes.gathered_bytes,
         fsdp_sizes.reduction_bytes,
     ),
@@ -131,7 +127,6 @@ ENGINES: dict[str, Engine] = {
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_FSDP,
         overhead.HOST_PROCESS_FSDP,
-        120,
         fsdp_sizes.gathered_bytes,
         fsdp_sizes.reduction_bytes,
     ),
@@ -143,7 +138,6 @@ ENGINES: dict[str, Engine] = {
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_DEEPSPEED,
         overhead.HOST_PROCESS,
-        120,
         _zero_element,
         _zero_element,
     ),
@@ -155,7 +149,6 @@ ENGINES: dict[str, Engine] = {
         overhead.LIBRARIES_SHARDED,
         overhead.NCCL_DEEPSPEED,
         overhead.HOST_PROCESS,
-        120,
         _zero_element,
         _zero_element,
     ),
