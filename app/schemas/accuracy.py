@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from app.domain.recipe import Trainer
 from app.schemas.estimates import Component, Phase, Request
 
 
@@ -60,7 +61,8 @@ class ReservedAccuracy:
 class RunAccuracy:
     """One measured run: what ran, and how far off the engine is. `family` is the model's type.
 
-    `gpus` says whether the other ranks were real; `band_percent` is the half-width of the band;
+    `gpus` says whether the other ranks were real, `trainer` which training loop ran the step, as
+    in `options.trainer`; `band_percent` is the half-width of the band;
     `known_gap` says why the engine misses, where we know that it does.
     """
 
@@ -87,6 +89,7 @@ class RunAccuracy:
     reserved: ReservedAccuracy
     band_percent: int
     known_gap: str | None = None
+    trainer: Trainer = "pytorch"
 
 
 @dataclass(frozen=True, slots=True)

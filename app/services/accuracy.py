@@ -49,6 +49,7 @@ class Selection(NamedTuple):
     family: str = ""
     method: str = ""
     campaign: str = ""
+    trainer: str = ""
 
 
 class AccuracyService:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.domain.assessment import Assessed, Assessment
 from app.domain.choice import Choice, allowed, headroom_of, leanest, reaches, verdict_of
+from app.domain.estimate import Evaluator
 from app.domain.frameworks import FRAMEWORKS
 from app.domain.guidance import LEVELS, NOT_PLANNED, Rule, Wishes
 from app.domain.job import Job
+from app.domain.recipe import HF_TRAINER, PLAIN
 from app.domain.strategies import FrameworkId
 from app.domain.traffic import Communication, Flow, communication, offload_flows, time_floor
 from app.schemas.planning import Effect, FiredRule, Reason, Stream, Traffic
@@ -14,6 +18,10 @@ from app.services.words import at_least, gib, listed, traffic, whole_gib
 
 ESTIMATE = "This job's estimate"
 _LARGE_MODELS = "https://www.deepspeed.ai/tutorials/large-models-w-deepspeed/"
+_ACCELERATE = "accelerate, fsdp2_prepare_model and Accelerator.prepare_model"
+_ACCELERATE_URL = "https://github.com/huggingface/accelerate/blob/main/src/accelerate"
+# One part in so many of the peak is worth a sentence.
+NOTABLE = 100
 OFFLOAD_WORDS = {"none": "none", "cpu": "host memory", "nvme": "NVMe"}
 
 
@@ -27,7 +35,11 @@ def reasons(job: Job, assessed: Assessed, choice: Choice, wishes: Wishes) -> lis
         return found + _impossible(assessed)
     if not choice.level:
         return found + _shortfall(job, assessed, wishes)
-    return found + _for_the_best(job, assessed, choice, choice.best)
+    return (
+        found
+        + _for_the_best(job, assessed, choice, choice.best)
+        + _by_trainer(job, choice.best, wishes)
+    )
 
 
 def rules(choice: Choice) -> list[FiredRule]:
@@ -132,6 +144,23 @@ def _for_the_best(job: Job, assessed: Assessed, choice: Choice, best: Assessment
                 Reason(f"{fired.text} {fired.explanation}", fired.source, fired.source_url)
             )
     return found
+
+
+def _by_trainer(job: Job, best: Assessment, wishes: Wishes) -> list[Reason]:
+    """What Trainer makes of the peak, where training runs in it and the job says a plain loop."""
+    usage, options = best.usage, job.options
+    if usage is None or wishes.trainer != HF_TRAINER.trainer or options.recipe != PLAIN:
+        return []
+    by_trainer = replace(job, options=replace(options, recipe=HF_TRAINER))
+    peak = Evaluator(by_trainer).usage(best.strategy).peak
+    if abs(peak - usage.peak) * NOTABLE <= usage.peak:
+        return []
+    more = f"{gib(abs(peak - usage.peak))} {'more' if peak > usage.peak else 'less'}"
+    text = (
+        f"In Hugging Face Trainer it peaks at {gib(peak)}, {more} than in a plain PyTorch loop, "
+        "which this estimate is of: set options.trainer to hf_trainer."
+    )
+    return [Reason(text, _ACCELERATE, _ACCELERATE_URL)]
 
 
 def _simpler(assessed: Assessed, best: Assessment) -> list[Reason]:

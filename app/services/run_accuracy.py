@@ -50,6 +50,7 @@ def run_accuracy(comparison: Comparison, region: ValidatedRegion) -> RunAccuracy
         phases=[_phase(comparison, phase) for phase in PHASES],
         reserved=_reserved(comparison),
         band_percent=band.percent,
+        trainer=job.options.trainer,
     )
 
 

@@ -25,6 +25,7 @@ from app.web import forms
 from app.web.accuracy_charts import GROUPS, STRIP_REACH, scatter_of, strips_of
 from app.web.accuracy_words import BAND_RULE, HELD_OUT
 from app.web.answer import part_rows
+from app.web.fields import FIELDS
 from app.web.rendering import is_fragment_request, render
 
 router = APIRouter(prefix="/accuracy", include_in_schema=False)
@@ -64,11 +65,12 @@ def accuracy(
     family: str = "",
     method: str = "",
     campaign: str = "",
+    trainer: str = "",
     sort: str = _DEFAULT_SORT,
 ) -> Response:
     """Every measured run beside its prediction; htmx gets the table alone."""
     whole = services.accuracy.whole
-    chosen = Selection(strategy, family, method, campaign)
+    chosen = Selection(strategy, family, method, campaign, trainer)
     runs = services.accuracy.like(chosen)
     context = _shared() | {
         "accuracy": whole,
@@ -167,6 +169,7 @@ def _shared() -> dict[str, Any]:
     return {
         "titles": {strategy.id: strategy.title for strategy in STRATEGIES.values()},
         "methods": METHOD_WORDS,
+        "loops": dict(FIELDS["training_loop"].choices),
         "groups": GROUPS,
         "reach": STRIP_REACH,
         "narrow": DERIVED_BAND_PERCENT,
@@ -215,6 +218,7 @@ def _choices(whole: Accuracy) -> list[tuple[str, str, list[tuple[str, str]]]]:
         ("family", "Model family", [(s.key, s.key) for s in whole.by_family]),
         ("method", "Method", [(s.key, METHOD_WORDS[s.key]) for s in whole.by_method]),
         ("campaign", "Campaign", [(s.key, s.key) for s in whole.by_campaign]),
+        ("trainer", "Training loop", list(FIELDS["training_loop"].choices)),
     ]
 
 

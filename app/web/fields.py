@@ -97,6 +97,11 @@ _ALL = (
         hint="Empty: what the driver reports, less what the runtime takes",
     ),
     Field(
+        "training_loop", "Training loop", "select",
+        choices=(("pytorch", "Plain PyTorch"), ("hf_trainer", "Hugging Face Trainer")),
+        hint="What the memory is computed for",
+    ),
+    Field(
         "reduce_dtype", "FSDP reduce type", "select",
         choices=(("fp32", "fp32"), ("bf16", "bf16")),
     ),
@@ -118,6 +123,7 @@ _ALL = (
             ("hf_trainer", "Hugging Face Trainer"), ("pytorch", "Plain PyTorch"),
             ("megatron", "Megatron"),
         ),
+        hint="What the advice and the files are for",
     ),
     Field("team_knows_deepspeed", "The team knows DeepSpeed", "checkbox"),
     Field("debugging_matters", "Easy debugging matters", "checkbox"),

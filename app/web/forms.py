@@ -75,6 +75,7 @@ PARAMS: tuple[Param, ...] = (
     Param("lora_rank", ("training", "lora", "rank"), "count"),
     Param("lora_target_modules", ("training", "lora", "target_modules"), "names"),
     Param("allocator", ("options", "allocator")),
+    Param("training_loop", ("options", "trainer")),
     Param("reduce_dtype", ("options", "fsdp", "reduce_dtype")),
     _deepspeed("reduce_bucket_size", "elements"),
     _deepspeed("allgather_bucket_size", "elements"),

@@ -73,6 +73,7 @@ def scenario_of(model: str, machine: Machine, request: EstimateRequest) -> Scena
         ("Checkpointing", "On" if training.activation_checkpointing else "Off"),
         ("Attention", choice_word("attention", training.attention)),
         ("Loss", "Fused" if training.fused_loss else "Not fused"),
+        ("Training loop", choice_word("training_loop", request.options.trainer)),
         ("Allocator", choice_word("allocator", request.options.allocator)),
     )
     return Scenario(

@@ -65,6 +65,7 @@ ADVANCED = (
     "fused_loss",
     "gradient_accumulation_steps",
     "allocator",
+    "training_loop",
     "host_memory_gib",
     "nvme_gib",
     "gpu_counts",

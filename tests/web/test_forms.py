@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import FieldError
+from app.domain.recipe import Trainer
 from app.domain.training import (
     Allocator,
     AttentionKernel,
@@ -80,6 +81,7 @@ REQUESTS = st.fixed_dictionaries(
                 "deepspeed": st.fixed_dictionaries(DEEPSPEED),
                 "fsdp": st.fixed_dictionaries({"reduce_dtype": chosen(ReduceDtype)}),
                 "allocator": chosen(Allocator),
+                "trainer": chosen(Trainer),
             }
         ),
     }
@@ -230,6 +232,9 @@ def test_a_patch_merges_objects_and_replaces_the_rest() -> None:
 
 
 def test_every_parameter_is_named_like_the_contracts_field() -> None:
-    own_names = {"model", "model_profile", "hardware_profile", "lora_rank", "lora_target_modules"}
+    own_names = {
+        "model", "model_profile", "hardware_profile", "lora_rank", "lora_target_modules",
+        "training_loop",
+    }  # fmt: skip
     for param in forms.PARAMS:
         assert param.name in own_names or param.path[-1] == param.name

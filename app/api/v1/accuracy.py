@@ -25,12 +25,15 @@ def get_accuracy(
     family: Filter = "",
     method: Filter = "",
     campaign: Filter = "",
+    trainer: Filter = "",
 ) -> Response:
     """Each measured training step beside what the engine says of it now, and sums of the errors.
 
-    The filters take one strategy, model family (`model_type`), method or campaign.
+    The filters take one strategy, model family (`model_type`), method, campaign or training loop
+    (`trainer`).
     """
-    accuracy = services.accuracy.select(Selection(strategy, family, method, campaign))
+    selection = Selection(strategy, family, method, campaign, trainer)
+    accuracy = services.accuracy.select(selection)
     return Response(ACCURACY.dump_json(accuracy), media_type="application/json")
 
 
