@@ -176,7 +176,8 @@ def _observe(seen: dict[str, _Seen], step: _Observation) -> None:
     for name, phases in places.items():
         found = seen[name]
         found.runs += step.changes is None
-        if found.example is None and step.changes is not None:
+        # The grid comes first: a run is the example of what no model of the catalogue shows.
+        if found.example is None:
             found.example = _example(step, *largest[name])
         noted = found.places.setdefault(step.strategy.id, {})
         for phase, labels in phases.items():
@@ -185,9 +186,13 @@ def _observe(seen: dict[str, _Seen], step: _Observation) -> None:
             alive.moments |= _with_layers(labels, existing[phase])
 
 
+# A bucket fills in one layer of several.
+_IN_SOME_LAYER = {f"{_IN_LAYER}bucket reduced"}
+
+
 def _with_layers(labels: set[str], existing: set[str]) -> set[str]:
-    """The moments, and `LAYERS` where all of those inside a layer are among them."""
-    inside = {label for label in existing if label.startswith(_IN_LAYER)}
+    """The moments, and `LAYERS` where all of those that every layer has are among them."""
+    inside = {label for label in existing if label.startswith(_IN_LAYER)} - _IN_SOME_LAYER
     return labels | {LAYERS} if inside and inside <= labels else labels
 
 

@@ -25,7 +25,7 @@ EXPANDABLE = Options(allocator="expandable_segments")
 MODEL = "meta-llama/Llama-3.2-1B"
 
 # DDP's buckets are then rebuilt before any optimizer state exists.
-WITHOUT_RACE = {"gradient_accumulation_steps": 2}
+WITHOUT_RACE: dict[str, Any] = {"gradient_accumulation_steps": 2}
 
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
 
