@@ -93,6 +93,13 @@ def test_the_peak_is_within_two_per_cent_on_the_first_campaign() -> None:
     assert max(map(abs, errors.values())) <= 0.02, worst(errors)
 
 
+def test_the_peak_is_within_two_per_cent_on_the_runs_through_hugging_face_trainer() -> None:
+    errors = {c.run_id: c.error for c in comparisons() if c.run.trainer == "hf_trainer"}
+    assert len(errors) >= 28
+    assert mean_size(errors.values()) <= 0.005, worst(errors)
+    assert max(map(abs, errors.values())) <= 0.02, worst(errors)
+
+
 @pytest.mark.parametrize("phase", ["forward", "backward", "step"])
 def test_each_phase_is_within_one_per_cent_on_average(
     phase: Literal["forward", "backward", "step"],

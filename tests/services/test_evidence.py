@@ -7,7 +7,9 @@ from statistics import mean
 import pytest
 
 from app.catalog.measured import measured_runs
+from app.domain.recipe import RECIPES, Trainer
 from app.domain.strategies import STRATEGIES
+from app.domain.training import Options
 from app.services.evidence import Comparison, Evidence, compare
 from app.services.resolving import Resolver
 from tests.jobs import job
@@ -99,6 +101,17 @@ def test_runs_of_the_strategy_and_of_models_as_large_come_first(
     nearest = evidence.near(job("meta-llama/Llama-3.1-8B"), STRATEGIES["fsdp2"]).nearest
     assert {by_id[run].strategy.id for run in nearest} == {"fsdp2"}
     assert {by_id[run].job.spec.id for run in nearest} == {"meta-llama/Llama-3.1-8B"}
+
+
+@pytest.mark.parametrize("trainer", ["pytorch", "hf_trainer"])
+def test_of_the_runs_that_speak_those_by_the_same_training_loop_are_nearest(
+    trainer: Trainer, evidence: Evidence, comparisons: list[Comparison]
+) -> None:
+    by_id = {c.run_id: c for c in comparisons}
+    asked = job(options=Options(recipe=RECIPES[trainer]))
+    found = evidence.near(asked, STRATEGIES["fsdp2"])
+    assert {by_id[run].run.trainer for run in found.nearest} == {trainer}
+    assert found.measured_runs == evidence.near(job(), STRATEGIES["fsdp2"]).measured_runs
 
 
 def test_a_run_that_speaks_for_two_strategies_counts_once(evidence: Evidence) -> None:

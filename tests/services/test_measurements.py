@@ -14,7 +14,7 @@ from app.services import json_lines, measurements
 from app.services.evidence import compare
 from app.services.measurements import compare_given, runs_of_documents, runs_of_lines
 from app.services.resolving import Resolver
-from tests.factories import merged
+from tests.factories import Json, merged
 
 OURS = (files("app.catalog") / "data" / "measured_runs.jsonl").read_text(encoding="utf-8")
 RUN: dict[str, Any] = json.loads(OURS.partition("\n")[0])
@@ -66,6 +66,29 @@ def test_every_bad_line_is_named_with_what_is_wrong() -> None:
         " request, trainer, versions.",
         "/lines/5/id": "Use a finite number.",
     }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trainer": "hf_trainer"},
+        {"trainer": None, "request": {"options": {"trainer": "hf_trainer"}}},
+        {"trainer": "hf_trainer", "request": {"options": {"trainer": "hf_trainer"}}},
+    ],
+)
+def test_a_trainer_that_is_named_in_one_place_holds_in_both(changes: Json) -> None:
+    document = merged(RUN, changes)
+    if document["trainer"] is None:
+        del document["trainer"]
+    run = runs_of_lines(json.dumps(document))[0].run
+    assert run.trainer == "hf_trainer"
+    assert run.request["options"]["trainer"] == "hf_trainer"
+
+
+def test_a_run_by_another_trainer_than_its_request_asks_for_is_refused() -> None:
+    text = line(trainer="pytorch", request={"options": {"trainer": "hf_trainer"}})
+    (detail,) = errors_of(text).values()
+    assert "trainer is pytorch" in detail
 
 
 def test_a_line_that_is_no_object_is_refused() -> None:

@@ -60,7 +60,11 @@ def test_everything_that_is_said_reaches_the_job(resolver: Resolver) -> None:
         "nvme_gib": 200,
         "usable_memory_bytes": 12_345,
     }
-    options: Json = {"fsdp": {"reduce_dtype": "bf16"}, "allocator": "expandable_segments"}
+    options: Json = {
+        "fsdp": {"reduce_dtype": "bf16"},
+        "allocator": "expandable_segments",
+        "trainer": "hf_trainer",
+    }
     body = {**MINIMAL, "training": training, "hardware": hardware, "options": options}
     found = resolve(resolver, body)
     assert {name: getattr(found.training, name) for name in training if name != "lora"} == {
@@ -75,6 +79,7 @@ def test_everything_that_is_said_reaches_the_job(resolver: Resolver) -> None:
     assert found.hardware.usable_memory_bytes == 12_345
     assert found.options.fsdp_reduce_dtype == "bf16"
     assert found.options.allocator == "expandable_segments"
+    assert found.options.trainer == "hf_trainer"
 
 
 def test_a_catalogue_model_is_the_catalogues(resolver: Resolver) -> None:

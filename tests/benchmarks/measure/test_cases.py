@@ -57,6 +57,11 @@ def test_a_configuration_is_taken_as_it_is() -> None:
             "/request/options/fsdp/reduce_dtype",
             "accelerate",
         ),
+        (
+            {"trainer": "hf_trainer", "request": {"options": {"trainer": "pytorch"}}},
+            "/request/options/trainer",
+            "the same",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_pointed_at(

@@ -65,5 +65,5 @@ def test_a_sequence_length_that_was_left_out_is_the_one_that_ran() -> None:
 
 def test_a_run_of_trainer_says_so_and_how_accelerate_reduced(measured: Measured) -> None:
     run = measured_run(planned(trainer="hf_trainer"), measured, {})
-    assert run.trainer == "hf_trainer"
+    assert run.trainer == run.request["options"]["trainer"] == "hf_trainer"
     assert run.request["options"]["fsdp"]["reduce_dtype"] == "bf16"
