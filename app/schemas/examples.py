@@ -29,12 +29,15 @@ ESTIMATE_REQUESTS: dict[str, Any] = {
         },
     },
     "trainer_buckets": {
-        "summary": "ZeRO-3 with the bucket sizes that Hugging Face Trainer fills in",
+        "summary": "ZeRO-3 in Hugging Face Trainer, with the bucket sizes that it fills in",
         "value": {
             "model": {"id": "Qwen/Qwen2.5-7B"},
             "hardware": {"gpu": "h100-80-sxm", "gpus_per_node": 8},
             "strategies": ["zero3"],
-            "options": {"deepspeed": {"reduce_bucket_size": "auto", "overlap_comm": True}},
+            "options": {
+                "trainer": "hf_trainer",
+                "deepspeed": {"reduce_bucket_size": "auto", "overlap_comm": True},
+            },
         },
     },
 }

@@ -93,8 +93,17 @@ def test_capped_runs_tell_how_verdicts_did(accuracy: Json) -> None:
     assert accuracy["capped"]["refusals"] <= 2
 
 
-def test_filters_take_runs_and_their_sums(client: TestClient, accuracy: Json) -> None:
-    wanted = {"strategy": "zero3", "method": "full", "campaign": "2026-10"}
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"strategy": "zero3", "method": "full", "campaign": "2026-10"},
+        {"strategy": "zero3", "trainer": "hf_trainer"},
+        {"strategy": "zero3", "trainer": "pytorch"},
+    ],
+)
+def test_filters_take_runs_and_their_sums(
+    client: TestClient, accuracy: Json, wanted: dict[str, str]
+) -> None:
     answer = client.get(ADDRESS, params=wanted).json()
     expected = [run for run in accuracy["runs"] if wanted.items() <= run.items()]
     assert answer["runs"] == expected

@@ -56,6 +56,13 @@ def test_every_request_that_the_documentation_shows_is_answered(
     assert {e.verdict for e in read.estimates} & {"fits", "tight", "does_not_fit"}
 
 
+def test_the_answer_names_the_training_loop_that_it_assumes(client: TestClient) -> None:
+    assert answer(client)["trainer"] == "pytorch"
+    assert answer(client, options={"trainer": "hf_trainer"})["trainer"] == "hf_trainer"
+    (error,) = refused(client, estimate_request(options={"trainer": "lightning"}))
+    assert error["pointer"] == "/options/trainer"
+
+
 def test_a_model_and_a_gpu_are_enough_for_every_strategy(client: TestClient) -> None:
     body = {"model": {"id": "meta-llama/Llama-3.1-8B"}, "hardware": {"gpu": "h100-80-sxm"}}
     response = post(client, body)

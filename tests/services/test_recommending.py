@@ -14,6 +14,7 @@ import pytest
 from app.catalog import load_catalog
 from app.domain.choice import choose
 from app.domain.strategies import STRATEGIES
+from app.schemas.estimates import EstimateRequest
 from app.schemas.recommendations import (
     RECOMMENDATION,
     RECOMMENDATION_REQUESTS,
@@ -27,6 +28,7 @@ from app.services.planning import Planner
 from app.services.purchases import purchases
 from app.services.recommending import Recommender
 from app.services.resolving import Resolver
+from app.services.words import gib
 from tests.factories import Json, merged
 
 EIGHT: Json = {
@@ -201,6 +203,42 @@ def test_every_reason_has_a_number_of_this_job_or_a_source_to_read(
     for alternative in answer.alternatives:
         assert alternative.why_not
         assert alternative.strategy != answer.strategy
+
+
+def by_trainer(answer: Recommendation) -> list[str]:
+    return [reason.text for reason in answer.reasons if "In Hugging Face Trainer" in reason.text]
+
+
+def test_a_peak_that_trainer_moves_by_more_than_one_per_cent_is_told_with_its_bytes(
+    recommender: Recommender, estimator: Estimator
+) -> None:
+    job = merged(EIGHT, {"training": {"gradient_accumulation_steps": 8}})
+    answer = recommend(recommender, job)
+    (told,) = by_trainer(answer)
+    peaks = []
+    for trainer in ("pytorch", "hf_trainer"):
+        asked = merged(job, {"options": {"trainer": trainer}, "strategies": [answer.strategy]})
+        (estimate,) = estimator.estimate(EstimateRequest.model_validate(asked)).estimates
+        assert estimate.peak is not None
+        peaks.append(estimate.peak.allocated_bytes)
+    plain, other = peaks
+    assert other > plain * 1.01
+    assert f"it peaks at {gib(other)}, {gib(other - plain)} more" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "preferences"),
+    [
+        ({"options": {"trainer": "hf_trainer"}}, {}),
+        ({}, {"trainer": "pytorch"}),
+        ({"strategies": ["zero3"]}, {}),
+    ],
+)
+def test_nothing_is_told_of_trainer_where_it_runs_it_is_not_used_or_it_changes_nothing(
+    recommender: Recommender, changes: Json, preferences: Json
+) -> None:
+    job = merged(EIGHT, {"training": {"gradient_accumulation_steps": 8}})
+    assert by_trainer(recommend(recommender, merged(job, changes), **preferences)) == []
 
 
 def test_every_other_strategy_is_an_alternative_with_its_own_verdict(

@@ -103,6 +103,18 @@ def test_the_address_holds_the_whole_state(client: TestClient) -> None:
     assert re.findall("<td.*?</td>", here) == re.findall("<td.*?</td>", there)
 
 
+def test_the_training_loop_is_a_field_whose_choice_counts(client: TestClient) -> None:
+    query = "model=meta-llama/Llama-3.1-8B&gpu=h100-80-sxm&gpus_per_node=8&strategy=fsdp2"
+    query += "&gradient_accumulation_steps=4"
+    plain, trainer = (client.get(f"/?{query}{more}") for more in ("", "&training_loop=hf_trainer"))
+    assert '<option value="pytorch" selected>Plain PyTorch</option>' in plain.text
+    assert "Hugging Face Trainer: only the last micro-batch" not in plain.text
+    assert '<option value="hf_trainer" selected>Hugging Face Trainer</option>' in trainer.text
+    assert "Hugging Face Trainer: only the last micro-batch" in trainer.text
+    address = client.get(f"/?{query}&training_loop=hf_trainer", headers=HTMX).headers["HX-Push-Url"]
+    assert "training_loop=hf_trainer" in address
+
+
 def test_numbers_come_back_as_they_should_read(client: TestClient) -> None:
     response = client.get("/?sequence_length=2k", headers=HTMX)
     values = json.loads(response.headers["HX-Trigger"])["shardplan:values"]["values"]

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+import sqlite3
 
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.domain.strategies import STRATEGIES
@@ -54,6 +57,33 @@ def test_a_plan_leads_back_to_the_same_job(client: TestClient) -> None:
     found = re.search(r'href="(/\?[^"]+)">Open in the planner', client.get(saved(client)).text)
     assert found
     assert cells(client.get(html.unescape(found[1])).text) == cells(client.get(f"/?{QUERY}").text)
+
+
+def test_a_plan_keeps_its_training_loop(client: TestClient) -> None:
+    text = client.get(saved(client, query=f"{QUERY}&training_loop=hf_trainer")).text
+    assert re.search(r"<dt>Training loop</dt>\s*<dd>Hugging Face Trainer</dd>", text)
+    found = re.search(r'href="(/\?[^"]+)">Open in the planner', text)
+    assert found
+    assert "training_loop=hf_trainer" in found[1]
+
+
+def test_a_plan_from_before_there_were_training_loops_opens_as_a_plain_one(
+    app: FastAPI, client: TestClient
+) -> None:
+    path = saved(client)
+    before = client.get(path).text
+    file = app.state.services.settings.database_url.removeprefix("sqlite:///")
+    with sqlite3.connect(file) as connection:
+        ((request, result),) = connection.execute("SELECT request, result FROM plans").fetchall()
+        asked, answered = json.loads(request), json.loads(result)
+        asked.get("options", {}).pop("trainer", None)
+        del answered["estimate"]["trainer"]
+        rows = (json.dumps(asked), json.dumps(answered))
+        connection.execute("UPDATE plans SET request = ?, result = ?", rows)
+    connection.close()
+    after = client.get(path).text
+    assert cells(after) == cells(before)
+    assert re.search(r"<dt>Training loop</dt>\s*<dd>Plain PyTorch</dd>", after)
 
 
 def test_a_job_that_cannot_be_planned_is_not_saved_and_told_beside_its_field(
