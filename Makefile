@@ -29,7 +29,7 @@ run: .venv/.runtime ## Serve on http://127.0.0.1:8000 (HOST and PORT change it)
 	$(BIN)/python -m app.main
 
 test: .venv/.dev ## Run the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 check: .venv/.dev ## Lint, formatting, types, import contracts, locks
 	$(BIN)/ruff check .
