@@ -22,6 +22,7 @@ BASE = Training(sequence_length=4096, activation_checkpointing=False)
 
 # Two nodes, as hybrid sharding needs; and memory to offload to.
 _NODES = 2
+_BY_TRAINER = Options(recipe=HF_TRAINER)
 _PLENTY = 1_048_576 * GIB
 
 
@@ -39,6 +40,8 @@ def grid(catalog: Catalog) -> Iterator[GridJob]:
         yield GridJob(_job(spec, gpu, replace(BASE, **changes)), _words(changes))
     for options, words in _options(spec):
         yield GridJob(_job(spec, gpu, BASE, options=options), words)
+    accumulated = _job(spec, gpu, replace(BASE, **_ACCUMULATION), options=_BY_TRAINER)
+    yield GridJob(accumulated, _words({"trainer": _BY_TRAINER.trainer, **_ACCUMULATION}))
     yield GridJob(_job(spec, gpu, BASE, gpus=1), _words({"gpus_per_node": 1}))
     for changes in ({}, *_knobs()):
         training = replace(BASE, **changes)
@@ -99,7 +102,7 @@ def _options(spec: ModelSpec) -> Iterator[tuple[Options, str]]:
     small = {"reduce_bucket_size": spec.hidden_size**2}
     for keys in (small, {"overlap_comm": True}, {"overlap_comm": True, **small}):
         yield Options(deepspeed=DeepSpeedOptions(**keys)), _words(keys)
-    yield Options(recipe=HF_TRAINER), _words({"trainer": HF_TRAINER.trainer})
+    yield _BY_TRAINER, _words({"trainer": _BY_TRAINER.trainer})
 
 
 def _kinds_of_model(catalog: Catalog) -> Iterator[ModelSpec]:

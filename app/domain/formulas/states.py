@@ -125,6 +125,18 @@ def gradients(T: Integer, B: int, N: Integer) -> Integer:
 
 
 @formula(
+    label="Gradients not reduced yet",
+    group="gradients",
+    equation="T × B",
+    source="no_sync: only the last micro-batch of a step reduces, the others leave whole gradients",
+    url="https://github.com/huggingface/accelerate/blob/main/src/accelerate/accelerator.py",
+)
+def unreduced_gradients(T: Integer, B: int) -> Integer:
+    """Of T parameters, whole on every rank while a step accumulates; in the compute dtype."""
+    return T * B
+
+
+@formula(
     label="A second gradient of the embedding",
     group="gradients",
     equation="k × E × B",

@@ -121,7 +121,7 @@ class _Fsdp1:
 
     def _unreduced(self, parameters: Integer) -> tuple[Term, ...]:
         """Whole gradients of the micro-batches before, where only the last one reduces."""
-        return (states.gradients(T=parameters, B=self.gathered, N=1),)
+        return (states.unreduced_gradients(T=parameters, B=self.gathered),)
 
     def _scaled_states(self) -> tuple[Term, ...]:
         return optimizer_state_terms(

@@ -52,7 +52,7 @@ class _Accelerated(Fsdp2):
 
     def _unreduced(self, parameters: Integer) -> tuple[Term, ...]:
         """Whole gradients that micro-batches leave, where only the last one reduces."""
-        return (states.gradients(T=parameters, B=self.gathered, N=1),)
+        return (states.unreduced_gradients(T=parameters, B=self.gathered),)
 
     def _before_the_last(self, made: Integer) -> tuple[Term, ...]:
         """What a micro-batch before the last finds; the first of two has only `made` its own."""
