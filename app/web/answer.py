@@ -134,7 +134,7 @@ def answer_of(
 ) -> Answer:
     """The view of a result. `apply` gives a patch's address, or None where none may be applied."""
     ordered = in_order(result.estimate.estimates)
-    selected = _selected(ordered, view, result.headline.strategy)
+    selected = shown_estimate(result, view.strategy)
     fsdp1 = view.fsdp1 or (selected is not None and not is_common(selected))
     chart = chart_of(result.estimate, full_scale=view.full_scale, fsdp1=fsdp1)
     shown = {row.strategy for row in chart.rows}
@@ -151,7 +151,7 @@ def answer_of(
         chart=chart if drawn else None,
         legend=GROUPS,
         figure=figure_of(chart) if drawn else None,
-        evidence_chip=_chip(result.estimate.evidence),
+        evidence_chip=evidence_words(result.estimate.evidence),
         measured=result.estimate.evidence.measured_runs > 0,
         outside=tuple(result.estimate.evidence.outside),
         why=None if selected is None else _why(selected),
@@ -162,12 +162,11 @@ def answer_of(
     )
 
 
-def _selected(
-    ordered: list[StrategyEstimate], view: View, preferred: str | None
-) -> StrategyEstimate | None:
+def shown_estimate(result: PlanResult, strategy: str | None = None) -> StrategyEstimate | None:
     """The strategy asked for, else the recommended one, else the leanest."""
+    ordered = in_order(result.estimate.estimates)
     by_id = {estimate.strategy: estimate for estimate in ordered}
-    for name in (view.strategy, preferred):
+    for name in (strategy, result.headline.strategy):
         if name in by_id:
             return by_id[name]
     possible = [e for e in ordered if e.peak is not None]
@@ -196,7 +195,8 @@ def _saved(fix: Fix) -> str:
     return f"Saves {gib(fix.saves_bytes)} GiB." if fix.saves_bytes else ""
 
 
-def _chip(evidence: Evidence) -> str:
+def evidence_words(evidence: Evidence) -> str:
+    """What stands behind a figure: "19 measured runs, mean error 0.4 %, worst +2.1 %"."""
     runs = evidence.measured_runs
     if runs == 0:
         return "Not measured"
@@ -222,7 +222,7 @@ def _why(estimate: StrategyEstimate) -> Why:
         parts=part_rows(estimate.components),
         band=band,
         notes=tuple(estimate.notes),
-        chip=_chip(estimate.evidence),
+        chip=evidence_words(estimate.evidence),
         measured=estimate.evidence.measured_runs > 0,
         nearest=tuple(estimate.evidence.nearest),
         outside=tuple(estimate.evidence.outside),
