@@ -124,6 +124,17 @@ def scale_of(estimates: Sequence[StrategyEstimate], usable_bytes: int, full: boo
     return min(_next_step(wanted), int(3.5 * usable_bytes))
 
 
+def common_scale(bars: Iterable[tuple[StrategyEstimate | None, int]]) -> int:
+    """The end in bytes of one scale for bars of several jobs, each with its usable bytes.
+
+    The next 50 GiB above the longest of them, at most 3.5 × the largest usable.
+    """
+    pairs = list(bars)
+    most = max(usable for _, usable in pairs)
+    longest = max((e.peak.high_bytes for e, _ in pairs if e and e.peak), default=0)
+    return min(_next_step(max(1.05 * longest, 1.05 * most)), _next_step(3.5 * most))
+
+
 def _next_step(wanted: float) -> int:
     return max(1, math.ceil(wanted / _STEP)) * _STEP
 
@@ -146,7 +157,7 @@ def chart_of(estimate: EstimateResponse, *, full_scale: bool = False, fsdp1: boo
     usable = estimate.capacity.usable_bytes
     scale = scale_of(shown, usable, full_scale)
     sections = [
-        Section(title, tuple(_row(e, scale, usable) for e in shown if offloads(e) == outside))
+        Section(title, tuple(bar_of(e, scale, usable) for e in shown if offloads(e) == outside))
         for title, outside in (("GPU memory only", False), ("With CPU or NVMe offload", True))
     ]
     rows = [row for section in sections for row in section.rows]
@@ -169,7 +180,8 @@ def totals_by_group(estimate: StrategyEstimate) -> dict[str, int]:
     return totals
 
 
-def _row(estimate: StrategyEstimate, scale: int, usable: int) -> Row:
+def bar_of(estimate: StrategyEstimate, scale: int, usable: int) -> Row:
+    """One strategy's bar on a scale that ends at `scale` bytes, `usable` of them on the GPU."""
     peak = estimate.peak
     if peak is None:
         reason = estimate.notes[0] if estimate.notes else "Not available for this job."
