@@ -41,6 +41,12 @@ class Config:
         self._pointer = pointer
         self._outer = outer or {}
         self._errors: dict[str, str] = {}
+        self._defaults: dict[str, Any] = {}
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The keys that were asked for and are absent or null, with what stands in for each."""
+        return self._defaults
 
     def pointer(self, key: str) -> str:
         """The JSON pointer of a key (RFC 6901)."""
@@ -93,7 +99,7 @@ class Config:
         if found is not None:
             return found
         if default is not MISSING:
-            return int(default)
+            return int(self._defaulted(keys, default))
         key = keys if isinstance(keys, str) else keys[0]
         self.complain(key, f"{key} is missing; add it as a whole number from {least} to {most:,}.")
         return max(least, 1)
@@ -120,8 +126,10 @@ class Config:
     def flag(self, keys: str | Sequence[str], default: bool) -> bool:
         """True or false; `default` where the key is absent or null."""
         key, value = self.find(keys)
-        if value is None or isinstance(value, bool):
-            return default if value is None else value
+        if value is None:
+            return self._defaulted(keys, default)
+        if isinstance(value, bool):
+            return value
         self.complain(key, f"{key} must be true or false, not {_shown(value)}.")
         return default
 
@@ -131,7 +139,7 @@ class Config:
         """A finite number from `least` to `most`; `default` where the key is absent or null."""
         key, value = self.find(keys)
         if value is None:
-            return default
+            return self._defaulted(keys, default)
         if (
             isinstance(value, (int, float))
             and not isinstance(value, bool)
@@ -147,7 +155,7 @@ class Config:
     def choice(self, keys: str | Sequence[str], table: Mapping[str, T], default: str) -> T:
         """The entry of `table` that the value names."""
         key, value = self.find(keys)
-        name = default if value is None else value
+        name = self._defaulted(keys, default) if value is None else value
         if isinstance(name, str) and name in table:
             return table[name]
         self.complain(key, f"{key} {_shown(name)} is not known; use one of {', '.join(table)}.")
@@ -199,7 +207,7 @@ class Config:
             self.complain(key, f"{key} must be an object, not {_shown(value)}.")
             value = None
         nested = Config(value or {}, self.pointer(key))
-        nested._errors = self._errors
+        nested._errors, nested._defaults = self._errors, self._defaults
         return nested
 
     def tied(self, default: bool) -> bool:
@@ -207,7 +215,14 @@ class Config:
         if self.has("tie_word_embeddings"):
             return self.flag("tie_word_embeddings", default)
         outer = self._outer.get("tie_word_embeddings")
-        return outer if isinstance(outer, bool) else default
+        if isinstance(outer, bool):
+            return outer
+        return self._defaulted("tie_word_embeddings", default)
+
+    def _defaulted(self, keys: str | Sequence[str], default: T) -> T:
+        """Note that the class's default stands in for a key."""
+        self._defaults.setdefault(keys if isinstance(keys, str) else keys[0], default)
+        return default
 
 
 def _shown(value: object) -> str:
