@@ -19,6 +19,7 @@ MAX_EXPERTS = 10_000
 MAX_HEADS = 10_000
 MAX_HEAD_DIM = 100_000
 MAX_POSITIONS = 1_000_000_000
+MAX_PARAMETERS = 10**15
 
 T = TypeVar("T")
 
@@ -223,6 +224,13 @@ class Config:
         """Note that the class's default stands in for a key."""
         self._defaults.setdefault(keys if isinstance(keys, str) else keys[0], default)
         return default
+
+
+def check_size(parameters: int, pointer: str) -> None:
+    """Refuse what no machine holds: every byte that follows stays far below 2^63."""
+    if parameters > MAX_PARAMETERS:
+        detail = f"These dimensions make {parameters:.1e} parameters; {MAX_PARAMETERS:.0e} is most."
+        raise InvalidInput(FieldError(pointer, f"{detail} Use smaller ones."))
 
 
 def _shown(value: object) -> str:

@@ -41,7 +41,8 @@ class ModelSpec:
     second embedding, of `per_layer_vocab` rows. `residual_dropout` and `attention_dropout`:
     whether training draws dropout masks there. `logit_softcap`: logits pass through a scaled tanh.
     `root` lists the modules outside the layers in registration order, with their names; `layers`
-    among them marks where the layers stand.
+    among them marks where the layers stand. `assumptions`: sentences on what of the model is not
+    read but assumed; every estimate repeats them.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ModelSpec:
     attention_dropout: bool = False
     logit_softcap: bool = False
     root: tuple[tuple[RootPart, str], ...] = LLAMA_ROOT
+    assumptions: tuple[str, ...] = ()
 
     @cached_property
     def _root_index(self) -> int:
