@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 import app.catalog.huggingface.families  # noqa: F401  (registers every family)
-from app.catalog.huggingface.reading import Config
+from app.catalog.huggingface.reading import ROOT_POINTER, Config, check_size
 from app.catalog.huggingface.registry import FAMILIES, NESTED, Family
 from app.domain.architecture import ModelSpec
 
-__all__ = ["FAMILIES", "spec_from_config", "supported_model_types"]
+__all__ = ["FAMILIES", "Reading", "read_config", "spec_from_config", "supported_model_types"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a config.json was understood as.
+
+    `defaults`: keys that the reading needs and the file leaves out, with what its class takes
+    instead. `ignored`: sentences on keys that could be expected to matter and do not.
+    """
+
+    spec: ModelSpec
+    defaults: Mapping[str, Any]
+    ignored: tuple[str, ...]
 
 
 def supported_model_types() -> tuple[str, ...]:
@@ -21,6 +34,11 @@ def supported_model_types() -> tuple[str, ...]:
 
 
 def spec_from_config(config: Mapping[str, Any], id: str) -> ModelSpec:  # noqa: A002
+    """The architecture that a config.json describes; raises as `read_config` does."""
+    return read_config(config, id).spec
+
+
+def read_config(config: Mapping[str, Any], id: str) -> Reading:  # noqa: A002
     """The architecture that a config.json describes, as transformers 5.23 would build it.
 
     A key that is absent means what the family's class takes it to mean. Of a multimodal model the
@@ -31,9 +49,10 @@ def spec_from_config(config: Mapping[str, Any], id: str) -> ModelSpec:  # noqa: 
     found = _family(c, config)
     spec = found.build(c)
     c.raise_if_bad()
-    return replace(
-        spec, id=id, name=id.rsplit("/", 1)[-1], family=found.name, model_type=found.model_type
-    )
+    check_size(spec.total_parameters, ROOT_POINTER)
+    name = id.rsplit("/", 1)[-1]
+    spec = replace(spec, id=id, name=name, family=found.name, model_type=found.model_type)
+    return Reading(spec, c.defaults, tuple(_ignored(config)))
 
 
 def _text_config(config: Mapping[str, Any]) -> Config:
@@ -60,6 +79,18 @@ def _family(c: Config, config: Mapping[str, Any]) -> Family:
     quoted = ", ".join(f'"{name}"' for name in near)
     return top.refuse(
         "model_type",
-        f'model_type "{outer[:60]}" is not supported; use a supported '
-        f"one that has the same layers, such as {quoted}.",
+        f'model_type "{outer[:60]}" is not supported; use a supported one that has the same '
+        f"layers, such as {quoted}, or send model.dimensions instead: hidden_size, "
+        "num_hidden_layers, num_attention_heads, intermediate_size and vocab_size give an estimate "
+        "that is marked as an assumption.",
     )
+
+
+def _ignored(config: Mapping[str, Any]) -> Iterator[str]:
+    if config.get("auto_map"):
+        yield "auto_map names Python code of the repository: it is neither fetched nor run."
+    if config.get("quantization_config"):
+        yield (
+            "quantization_config says how the checkpoint is stored: bytes per weight follow the "
+            "precision and the method of the job."
+        )
