@@ -24,6 +24,7 @@ RUN useradd --system --uid 10001 --home-dir /data --create-home shardplan
 WORKDIR /srv/shardplan
 COPY --from=build /srv/shardplan ./
 COPY migrations migrations
+COPY docs docs
 COPY templates templates
 COPY static static
 COPY --from=assets /srv/shardplan/static/vendor static/vendor

@@ -23,12 +23,17 @@ POST /accuracy/comparisons
 GET /accuracy/runs.csv
 GET /accuracy/runs/{run_id}
 GET /claims
+GET /compare
+GET /compare/add
+POST /compare/clear
 GET /configuration/{filename}
 GET /formulas
 GET /frameworks
 GET /gpus
 POST /gpus
 POST /gpus/{profile_id}/delete
+GET /guides
+GET /guides/{name}
 GET /models
 POST /models
 GET /models/options
