@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from pydantic import TypeAdapter
 
-from app.catalog.records import GpuEntry, ModelEntry
+from app.catalog.records import GpuEntry, ModelEntry, SystemEntry
 from app.domain.errors import FieldError, InvalidInput
 
 DATA = Path(__file__).parent / "data"
@@ -26,7 +26,8 @@ _SIMILAR = 0.65
 
 _MODELS: TypeAdapter[list[ModelEntry]] = TypeAdapter(list[ModelEntry])
 _GPUS: TypeAdapter[list[GpuEntry]] = TypeAdapter(list[GpuEntry])
-Entry = TypeVar("Entry", ModelEntry, GpuEntry)
+_SYSTEMS: TypeAdapter[list[SystemEntry]] = TypeAdapter(list[SystemEntry])
+Entry = TypeVar("Entry", ModelEntry, GpuEntry, SystemEntry)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Catalog:
     transformers: str
     models: Mapping[str, ModelEntry]
     gpus: Mapping[str, GpuEntry]
+    systems: Mapping[str, SystemEntry]
 
     def model(self, id: str) -> ModelEntry:  # noqa: A002
         """The model of this id; `InvalidInput` naming the nearest ids if there is none."""
@@ -55,7 +57,7 @@ class Catalog:
         return _search(text, self.models.values())
 
     def search_gpus(self, text: str) -> list[GpuEntry]:
-        """GPUs whose id, name, architecture or vendor holds every word, in catalogue order."""
+        """GPUs whose id, name, architecture, vendor, memory type or form factor holds all words."""
         return _search(text, self.gpus.values())
 
 
@@ -66,15 +68,21 @@ def load_catalog() -> Catalog:
 
 
 def read_catalog(folder: Path) -> Catalog:
-    """A catalogue from `catalog.json`, `models.json` and `gpus.json` in a folder.
+    """A catalogue from `catalog.json`, `models.json`, `gpus.json` and `systems.json` in a folder.
 
     Raises `pydantic.ValidationError` for a record with an unknown key or a wrong type, and
-    `ValueError` for two records of one id.
+    `ValueError` for two records of one id, or a system of GPUs that are not in the catalogue.
     """
     facts: dict[str, str] = json.loads((folder / "catalog.json").read_text("utf-8"))
     models = _MODELS.validate_json((folder / "models.json").read_bytes())
     gpus = _GPUS.validate_json((folder / "gpus.json").read_bytes())
-    return Catalog(facts["version"], facts["transformers"], _by_id(models), _by_id(gpus))
+    systems = _SYSTEMS.validate_json((folder / "systems.json").read_bytes())
+    unknown = {system.gpu for system in systems} - {gpu.id for gpu in gpus}
+    if unknown:
+        raise ValueError(f"systems of GPUs that the catalogue does not have: {sorted(unknown)}")
+    return Catalog(
+        facts["version"], facts["transformers"], _by_id(models), _by_id(gpus), _by_id(systems)
+    )
 
 
 def _by_id(entries: list[Entry]) -> Mapping[str, Entry]:
@@ -125,12 +133,18 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.lower()))
 
 
-def _search(text: str, entries: Iterable[Entry]) -> list[Entry]:
+Found = TypeVar("Found", ModelEntry, GpuEntry)
+
+
+def _search(text: str, entries: Iterable[Found]) -> list[Found]:
     words = text.lower().split()
     return [entry for entry in entries if all(word in _haystack(entry) for word in words)]
 
 
-def _haystack(entry: Any) -> str:
-    model = isinstance(entry, ModelEntry)
-    more = (entry.family, entry.license) if model else (entry.architecture, entry.vendor)
+def _haystack(entry: ModelEntry | GpuEntry) -> str:
+    more = (
+        (entry.family, entry.license)
+        if isinstance(entry, ModelEntry)
+        else (entry.architecture, entry.vendor, entry.memory_type, entry.form_factor)
+    )
     return " ".join((entry.id, entry.name, *more)).lower()

@@ -17,7 +17,13 @@ from app.domain.units import MIB
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(gt=0)]
+Link = Annotated[str, Field(pattern=r"^https://")]
+Month = Annotated[str, Field(pattern=r"^20\d\d(-\d\d){0,2}$")]
 Confidence = Literal["high", "medium", "low"]
+Basis = Literal["measured", "vendor", "third_party", "derived", "assumed"]
+# How a GPU's memory is checked for errors. `built_in` takes none of the memory; `inline` keeps its
+# check bits in it, a sixteenth, and says whether it is on in the figure to plan with.
+Ecc = Literal["none", "built_in", "inline_on", "inline_off"]
 
 
 class Record(BaseModel):
@@ -69,7 +75,7 @@ class Price(Record):
     low_cents: Count
     high_cents: Count
     source: Text
-    as_of: Annotated[str, Field(pattern=r"^20\d\d(-\d\d){0,2}$")]
+    as_of: Month
     note: Text | None = None
 
 
@@ -79,7 +85,38 @@ class CloudRate(Record):
     low_cents_per_hour: Count
     high_cents_per_hour: Count
     source: Text
-    as_of: Annotated[str, Field(pattern=r"^20\d\d(-\d\d){0,2}$")]
+    as_of: Month
+
+
+class Evidence(Record):
+    """How a fact is known; what is left out is as the record says of all of its facts.
+
+    `measured`: read off such a card, by us or in public listings. `vendor`: published by the
+    vendor. `third_party`: from somebody's tables. `derived`: worked out from other facts.
+    `assumed`: nobody has shown it.
+    """
+
+    basis: Basis
+    source: Text | None = None
+    source_url: Link | None = None
+    confidence: Confidence | None = None
+
+
+class FactEvidence(Record):
+    """Evidence of single facts of a GPU; `default` speaks for those that are not named.
+
+    The two that every plan rests on are always named: what the driver and what PyTorch reports.
+    """
+
+    driver: Evidence
+    torch: Evidence
+    default: Evidence = Evidence(basis="third_party")
+    memory_gb: Evidence | None = None
+    ecc: Evidence | None = None
+    compute_dies: Evidence | None = None
+    bf16_tflops: Evidence | None = None
+    bf16_native: Evidence | None = None
+    pcie_gb_s: Evidence | None = None
 
 
 class GpuEntry(Record):
@@ -87,7 +124,8 @@ class GpuEntry(Record):
 
     `memory_gb` is the name on the box, `driver_mib` what the driver reports for the package,
     `plan_mib_per_rank` what PyTorch can have on one device of it: the figure to plan with.
-    TFLOPS are dense. `interconnect_gb_s` counts both directions, `pcie_gb_s` one.
+    TFLOPS are dense. `interconnect_gb_s` counts both directions, `pcie_gb_s` one. `compute_dies`
+    counts silicon, `devices_per_package` what software sees.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
@@ -113,6 +151,9 @@ class GpuEntry(Record):
     launch_year: Annotated[int, Field(ge=2010, le=2100)]
     source: Text
     confidence: Confidence
+    evidence: FactEvidence
+    ecc: Ecc
+    compute_dies: Count = 1
     compute_capability: str = ""
     torch_mib_seen: Text | None = None
     bf16_tflops: float | None = None
@@ -150,6 +191,7 @@ class GpuEntry(Record):
             devices_per_package=self.devices_per_package,
             bf16_native=self.bf16_native,
             interconnect=self.interconnect,
+            interconnect_gb_s=self.interconnect_gb_s,
             pcie=self.pcie,
             pcie_gb_s=self.pcie_gb_s,
             memory_bandwidth_gb_s=self.memory_bandwidth_gb_s,
@@ -158,3 +200,26 @@ class GpuEntry(Record):
             price_low_cents=price.low_cents if price else None,
             price_high_cents=price.high_cents if price else None,
         )
+
+
+class SystemEntry(Record):
+    """A machine that is sold or rented as one: so many of a GPU, with its host. Per node.
+
+    `network_gb_s` is what all of its links to other nodes carry in one direction. `price` is that
+    of one node. What nobody publishes is left out.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    name: Text
+    maker: Text
+    kind: Literal["server", "cloud"]
+    gpu: Text
+    gpus_per_node: Count
+    host_memory_gib: Count
+    nvme_gib: Count | None = None
+    network: Text
+    network_gb_s: Annotated[float, Field(gt=0)]
+    evidence: Evidence
+    note: Text | None = None
+    prices: list[Price] = []
+    cloud: CloudRate | None = None

@@ -35,6 +35,7 @@ class Gpu:
     power_w: int | None = None
     price_low_cents: int | None = None
     price_high_cents: int | None = None
+    interconnect_gb_s: float | None = None
 
     @cached_property
     def is_hopper_or_newer(self) -> bool:

@@ -68,6 +68,26 @@ class PriceUsd:
 
 
 @dataclass(frozen=True, slots=True)
+class FactDocument:
+    """One fact of a GPU and how it is known.
+
+    `key` is a field of the GPU; `basis` says who says so, `confidence` how sure that is. `own`
+    facts can be replaced in a hardware profile by naming them.
+    """
+
+    key: str
+    label: str
+    value: str | int | float | bool | None
+    unit: str
+    own: bool
+    note: str | None
+    basis: Literal["measured", "vendor", "third_party", "derived", "assumed"]
+    confidence: Literal["high", "medium", "low"]
+    source: str
+    source_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class GpuDocument:
     """A GPU of the catalogue.
 
@@ -107,6 +127,9 @@ class GpuDocument:
     cloud_usd: PriceUsd | None
     source: str
     confidence: Literal["high", "medium", "low"]
+    ecc: Literal["none", "built_in", "inline_on", "inline_off"]
+    compute_dies: int
+    facts: list[FactDocument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +138,39 @@ class Gpus:
 
     catalog_version: str
     items: list[GpuDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemDocument:
+    """A machine that is sold or rented as one. Memory, NVMe, network and price are of one node.
+
+    `network_gb_s` is what its links to other nodes carry together in one direction; `hardware` is
+    what an estimate takes, `null` fields of the system left at nothing.
+    """
+
+    id: str
+    name: str
+    maker: str
+    kind: Literal["server", "cloud"]
+    gpu: str
+    gpus_per_node: int
+    host_memory_gib: int
+    nvme_gib: int | None
+    network: str
+    network_gb_s: float
+    note: str | None
+    price_usd: PriceUsd | None
+    cloud_usd: PriceUsd | None
+    hardware: dict[str, Any]
+    basis: Literal["measured", "vendor", "third_party", "derived", "assumed"]
+    confidence: Literal["high", "medium", "low"]
+    source: str
+    source_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """Every machine that is sold or rented as one, in the catalogue's order."""
+
+    catalog_version: str
+    items: list[SystemDocument]

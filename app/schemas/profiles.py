@@ -117,6 +117,9 @@ class GpuFacts(Request):
     compute_capability: Annotated[str, AfterValidator(_capability)] | None = None
     bf16_native: Flag | None = None
     interconnect: str | None = Field(None, max_length=200)
+    interconnect_gb_s: Annotated[Number, Field(gt=0, le=100_000)] | None = Field(
+        None, description="Between GPUs, both directions together."
+    )
     pcie: str | None = Field(None, max_length=200)
     pcie_gb_s: Annotated[Number, Field(gt=0, le=100_000)] | None = None
     memory_bandwidth_gb_s: (

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import cached_property
 
-from app.catalog import Catalog, CloudRate, GpuEntry, ModelEntry, Price, no_such
+from app.catalog import Catalog, CloudRate, GpuEntry, ModelEntry, Price, SystemEntry, no_such
+from app.catalog.gpu_facts import FACTS, Fact
 from app.schemas.catalog import (
+    FactDocument,
     GpuDocument,
     Gpus,
     Model,
@@ -14,6 +16,8 @@ from app.schemas.catalog import (
     ModelWithConfig,
     PriceUsd,
     Published,
+    SystemDocument,
+    Systems,
 )
 from app.schemas.profiles import Parameters
 from app.services.errors import NotFound
@@ -36,6 +40,23 @@ class CatalogDocuments:
         """All GPUs."""
         entries = self._catalog.gpus.values()
         return Gpus(self._catalog.version, [_gpu(entry) for entry in entries])
+
+    @cached_property
+    def systems(self) -> Systems:
+        """All systems."""
+        entries = self._catalog.systems.values()
+        return Systems(self._catalog.version, [_system(entry) for entry in entries])
+
+    def systems_of(self, gpu_id: str) -> list[SystemDocument]:
+        """The systems with a GPU."""
+        return [system for system in self.systems.items if system.gpu == gpu_id]
+
+    def system(self, system_id: str) -> SystemDocument:
+        """One system; raises NotFound, which names the nearest ids."""
+        entry = self._catalog.systems.get(system_id)
+        if entry is None:
+            raise NotFound(no_such("system", system_id, self._catalog.systems))
+        return _system(entry)
 
     def model(self, model_id: str) -> ModelWithConfig:
         """One model; raises NotFound, which names the nearest ids."""
@@ -118,6 +139,56 @@ def _gpu(entry: GpuEntry) -> GpuDocument:
         cloud_usd=_rate(entry.cloud),
         source=entry.source,
         confidence=entry.confidence,
+        ecc=entry.ecc,
+        compute_dies=entry.compute_dies,
+        facts=[fact_document(fact, entry) for fact in FACTS],
+    )
+
+
+def fact_document(fact: Fact, entry: GpuEntry) -> FactDocument:
+    """One fact of a GPU with its evidence."""
+    known = fact.known(entry)
+    return FactDocument(
+        key=fact.key,
+        label=fact.label,
+        value=fact.value(entry),
+        unit=fact.unit,
+        own=fact.own,
+        note=fact.note(entry),
+        basis=known.basis,
+        confidence=known.confidence,
+        source=known.source,
+        source_url=known.source_url,
+    )
+
+
+def _system(entry: SystemEntry) -> SystemDocument:
+    evidence = entry.evidence
+    return SystemDocument(
+        id=entry.id,
+        name=entry.name,
+        maker=entry.maker,
+        kind=entry.kind,
+        gpu=entry.gpu,
+        gpus_per_node=entry.gpus_per_node,
+        host_memory_gib=entry.host_memory_gib,
+        nvme_gib=entry.nvme_gib,
+        network=entry.network,
+        network_gb_s=entry.network_gb_s,
+        note=entry.note,
+        price_usd=_price(entry.prices[0] if entry.prices else None),
+        cloud_usd=_rate(entry.cloud),
+        hardware={
+            "gpu": entry.gpu,
+            "gpus_per_node": entry.gpus_per_node,
+            "nodes": 1,
+            "host_memory_gib": entry.host_memory_gib,
+            "nvme_gib": entry.nvme_gib or 0,
+        },
+        basis=evidence.basis,
+        confidence=evidence.confidence or "medium",
+        source=evidence.source or entry.maker,
+        source_url=evidence.source_url,
     )
 
 

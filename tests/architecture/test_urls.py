@@ -84,6 +84,8 @@ POST /api/v1/recommendations
 GET /api/v1/shares/{token}
 GET /api/v1/strategies
 POST /api/v1/system-searches
+GET /api/v1/systems
+GET /api/v1/systems/{system_id}
 """
 
 

@@ -20,6 +20,7 @@ from app.api.v1 import (
     shares,
     strategies,
     system_searches,
+    systems,
 )
 from app.http.known_query import refuse_unknown_query
 from app.http.openapi import problems
@@ -34,6 +35,7 @@ for part in (
     system_searches,
     models,
     gpus,
+    systems,
     strategies,
     frameworks,
     formulas,
