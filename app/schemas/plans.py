@@ -125,9 +125,10 @@ class CreatedShare:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A link in a list: everything but its token."""
+    """A link in a list: everything but its token. It shows one version of its plan for good."""
 
     id: str
+    plan_version: int
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None

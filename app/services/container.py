@@ -1,8 +1,9 @@
-"""The services, wired: what routes and pages work with."""
+"""The services, wired: what routes and pages work with, for each workspace."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.catalog import Catalog, load_catalog
 from app.catalog.claims import load_claims
@@ -12,9 +13,10 @@ from app.services.claims import JudgedClaims
 from app.services.clock import Clock, utc_now
 from app.services.configuring import Configurer
 from app.services.estimating import Estimator
-from app.services.evidence import measured_evidence
+from app.services.evidence import Evidence, measured_evidence
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
+from app.services.no_profiles import NoProfiles
 from app.services.planning import Planner
 from app.services.plans import PlanService
 from app.services.profile_source import SavedProfiles
@@ -24,12 +26,26 @@ from app.services.shares import ShareService
 from app.services.system_search import SystemFinder
 from app.settings import Settings
 from app.storage.database import Database
+from app.storage.workspaces import DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What is the same for everybody: it reads the catalogue and no saved object."""
+
+    settings: Settings
+    clock: Clock
+    catalog: Catalog
+    catalog_documents: CatalogDocuments
+    evidence: Evidence
+    claims: JudgedClaims
 
 
 @dataclass(frozen=True)
 class Services:
-    """One of each; shared by all requests, so none keeps state of a request."""
+    """One of each for one workspace; shared by all requests, so none keeps state of a request."""
 
+    workspace: str
     settings: Settings
     catalog: Catalog
     catalog_documents: CatalogDocuments
@@ -49,33 +65,65 @@ class Services:
     shares: ShareService
 
 
-def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
+class Workspaces:
+    """The services of each workspace: whoever holds them reaches nothing of another one."""
+
+    def __init__(self, shared: Shared, database: Database) -> None:
+        self._shared = shared
+        self._database = database
+        self._made = lru_cache(maxsize=1_000)(self._make)
+
+    def services(self, workspace: str = DEFAULT_WORKSPACE) -> Services:
+        """The services of a workspace, by its id."""
+        return self._made(workspace)
+
+    def _make(self, workspace: str) -> Services:
+        shared, database = self._shared, self._database.within(workspace)
+        catalog, clock = shared.catalog, shared.clock
+        model_profiles = ModelProfiles(database, clock, catalog)
+        hardware_profiles = HardwareProfiles(database, clock, catalog)
+        profiles = SavedProfiles(model_profiles, hardware_profiles)
+        resolver = Resolver(catalog, profiles)
+        estimator = Estimator(resolver, catalog.version, shared.evidence)
+        planner = Planner(estimator, [entry.gpu for entry in catalog.gpus.values()])
+        return Services(
+            workspace=workspace,
+            settings=shared.settings,
+            catalog=catalog,
+            catalog_documents=shared.catalog_documents,
+            database=database,
+            model_profiles=model_profiles,
+            hardware_profiles=hardware_profiles,
+            profiles=profiles,
+            resolver=resolver,
+            estimator=estimator,
+            planner=planner,
+            recommender=Recommender(planner, catalog.version),
+            configurer=Configurer(estimator),
+            systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
+            claims=shared.claims,
+            accuracy=AccuracyService(catalog, shared.evidence, resolver),
+            plans=PlanService(database, clock, resolver, planner),
+            shares=ShareService(database, clock),
+        )
+
+
+def build_workspaces(settings: Settings, clock: Clock = utc_now) -> Workspaces:
     """Wires the services. The database is opened later, when the server starts."""
     catalog = load_catalog()
-    database = Database(settings.database_url)
-    model_profiles = ModelProfiles(database, clock, catalog)
-    hardware_profiles = HardwareProfiles(database, clock, catalog)
-    profiles = SavedProfiles(model_profiles, hardware_profiles)
-    resolver = Resolver(catalog, profiles)
     evidence = measured_evidence(catalog)
-    estimator = Estimator(resolver, catalog.version, evidence)
-    planner = Planner(estimator, [entry.gpu for entry in catalog.gpus.values()])
-    return Services(
+    estimator = Estimator(Resolver(catalog, NoProfiles()), catalog.version, evidence)
+    shared = Shared(
         settings=settings,
+        clock=clock,
         catalog=catalog,
         catalog_documents=CatalogDocuments(catalog),
-        database=database,
-        model_profiles=model_profiles,
-        hardware_profiles=hardware_profiles,
-        profiles=profiles,
-        resolver=resolver,
-        estimator=estimator,
-        planner=planner,
-        recommender=Recommender(planner, catalog.version),
-        configurer=Configurer(estimator),
-        systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
+        evidence=evidence,
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
-        accuracy=AccuracyService(catalog, evidence, resolver),
-        plans=PlanService(database, clock, resolver, planner),
-        shares=ShareService(database, clock),
     )
+    return Workspaces(shared, Database(settings.database_url))
+
+
+def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
+    """The services of the default workspace alone."""
+    return build_workspaces(settings, clock).services()

@@ -227,6 +227,7 @@ class PlanService:
             preferences=new.preferences.model_dump_json(),
             job=_JOB.dump_json(_planned(self._resolver.job(new.request))).decode(),
             result=PLAN_RESULT.dump_json(result).decode(),
+            configurations="{}",
             verdict=result.headline.verdict,
             headline=result.headline.title,
             engine_version=result.estimate.engine_version,

@@ -63,15 +63,16 @@ class ShareService:
             now = self._clock()
             ends = None if new.expires_in_days is None else now + timedelta(new.expires_in_days)
             token = new_token()
-            share = ShareRow(new_id("sh"), plan_id, token_hash(token), now, ends, None, None)
-            shown = CreatedShare(share.id, token, f"{base_url}/s/{token}", ends)
-            kept = CreatedShare(share.id, None, None, ends)
+            share_id, hashed = new_id("sh"), token_hash(token)
+            shown = CreatedShare(share_id, token, f"{base_url}/s/{token}", ends)
+            kept = CreatedShare(share_id, None, None, ends)
 
             def store(repositories: Repositories) -> Created:
-                if not is_id(plan_id) or not repositories.plans.exists(plan_id, hold=True):
-                    raise plan_not_found(plan_id)
-                repositories.shares.add(share)
-                return Created(share.id, _text(shown), _text(kept))
+                version = _current_version(repositories, plan_id, hold=True)
+                repositories.shares.add(
+                    ShareRow(share_id, plan_id, version, hashed, now, ends, None, None)
+                )
+                return Created(share_id, _text(shown), _text(kept))
 
             return store
 
@@ -84,14 +85,18 @@ class ShareService:
         Raises:
             NotFound: there is no such plan.
         """
-        if not is_id(plan_id):
-            raise plan_not_found(plan_id)
         with self._database.read() as repositories:
-            if not repositories.plans.exists(plan_id):
-                raise plan_not_found(plan_id)
+            _current_version(repositories, plan_id)
             rows = repositories.shares.of_plan(plan_id)
         return [
-            Share(row.id, row.created_at, row.expires_at, row.revoked_at, row.last_opened_at)
+            Share(
+                id=row.id,
+                plan_version=row.plan_version,
+                created_at=row.created_at,
+                expires_at=row.expires_at,
+                revoked_at=row.revoked_at,
+                last_opened_at=row.last_opened_at,
+            )
             for row in rows
         ]
 
@@ -108,7 +113,7 @@ class ShareService:
         raise NotFound(f"There is no live share {share_id!r} of plan {plan_id!r}.")
 
     def open(self, token: str) -> SharedPlan:
-        """The plan behind a link.
+        """The plan behind a link, at the version that was shared, whoever's it is.
 
         Raises:
             NotFound: the token is unknown, revoked or expired; which of these is not told.
@@ -118,10 +123,14 @@ class ShareService:
             raise nothing
         now = self._clock()
         with self._database.read() as repositories:
-            share = repositories.shares.by_token_hash(token_hash(token))
-            if share is None or share.revoked_at is not None or _ended(share, now):
+            found = repositories.shares.by_token_hash(token_hash(token))
+            if found is None:
                 raise nothing
-            row = repositories.plans.find(share.plan_id)
+            share, workspace = found
+            if share.revoked_at is not None or _ended(share, now):
+                raise nothing
+            plans = repositories.within(workspace).plans
+            row = plans.find(share.plan_id, share.plan_version)
         if row is None:
             raise nothing
         if share.last_opened_at is None or now - share.last_opened_at >= _OPENED_RESOLUTION:
@@ -135,6 +144,13 @@ class ShareService:
                 repositories.shares.opened(share_id, now)
         except StorageUnavailable as error:
             log.warning("The opening of %s is not remembered: %s", share_id, error.__cause__)
+
+
+def _current_version(repositories: Repositories, plan_id: str, *, hold: bool = False) -> int:
+    version = repositories.plans.current_version(plan_id, hold=hold) if is_id(plan_id) else None
+    if version is None:
+        raise plan_not_found(plan_id)
+    return version
 
 
 def _ended(share: ShareRow, now: datetime) -> bool:

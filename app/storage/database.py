@@ -7,20 +7,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 from app.storage.errors import StorageUnavailable
 from app.storage.repositories import Repositories
 from app.storage.schema import expected_revision, migrate, present_revision
+from app.storage.workspaces import DEFAULT_WORKSPACE
 
 BUSY_SECONDS = 10
+_READ_ONLY = "25006"  # PostgreSQL's word for a standby, or a transaction set to read only
 # At least as many readers as the server has worker threads (40), so none waits for another.
 _READERS = {"pool_size": 8, "max_overflow": 40, "pool_timeout": BUSY_SECONDS}
 
@@ -38,6 +41,7 @@ class Database:
             self._url = make_url(url)
         except ArgumentError:  # its text would repeat the password
             raise ValueError("SHARDPLAN_DATABASE_URL is not a database URL") from None
+        self.workspace = DEFAULT_WORKSPACE
         self._write_lock = threading.Lock()
         match self._url.get_backend_name():
             case "sqlite":
@@ -54,6 +58,12 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
+
+    def within(self, workspace: str) -> Database:
+        """This database as one workspace sees it: the same connections, none of others' rows."""
+        view = copy(self)
+        view.workspace = workspace
+        return view
 
     def open(self) -> None:
         """Creates what is missing and migrates the schema to what this version expects.
@@ -80,13 +90,13 @@ class Database:
     def write(self) -> Iterator[Repositories]:
         """One transaction that writes: all of it or, after an exception, nothing."""
         with self._write_connection() as connection:
-            yield Repositories(connection)
+            yield Repositories(connection, self.workspace)
 
     @contextmanager
     def read(self) -> Iterator[Repositories]:
         """One consistent view of the database; writing in it fails."""
         with _failures_named(), self._reader.begin() as connection:
-            yield Repositories(connection)
+            yield Repositories(connection, self.workspace)
 
     def probe(self) -> dict[str, str]:
         """Writes for real and takes it back; tells what the database is and its schema.
@@ -130,6 +140,10 @@ def _failures_named() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise StorageUnavailable("the database failed") from error
+    except InternalError as error:
+        if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
+            raise
+        raise StorageUnavailable("the database takes no writes") from error
 
 
 def _sqlite_engines(url: URL) -> tuple[Engine, Engine]:

@@ -32,11 +32,12 @@ class ProfileName(NamedTuple):
 
 
 class ProfileRepository:
-    """One table of profiles."""
+    """The profiles of one workspace in one table."""
 
-    def __init__(self, connection: Connection, table: Table) -> None:
-        self._rows = VersionedRows(connection, table)
+    def __init__(self, connection: Connection, table: Table, workspace: str) -> None:
+        self._rows = VersionedRows(connection, table, workspace)
         self._table = table
+        self._columns = [table.c[name] for name in ProfileRow.__slots__]
 
     def add(self, profile_id: str, name: str, definition: str, now: datetime) -> None:
         self._rows.insert(
@@ -62,13 +63,13 @@ class ProfileRepository:
         now: datetime,
     ) -> bool:
         values = {"name": name, "definition": definition, "updated_at": now}
-        return self._rows.update(profile_id, versions, values)
+        return self._rows.update(profile_id, versions, values) is not None
 
     def delete(self, profile_id: str, versions: Collection[int] | None) -> bool:
         return self._rows.delete(profile_id, versions)
 
     def page(self, after: Position | None, limit: int) -> list[ProfileRow]:
-        return [_profile(row) for row in self._rows.page(select(self._table), after, limit)]
+        return [_profile(row) for row in self._rows.page(select(*self._columns), after, limit)]
 
     def names(self, limit: int) -> list[ProfileName]:
         """The newest profiles' names, without reading their definitions."""
@@ -77,4 +78,4 @@ class ProfileRepository:
 
 
 def _profile(row: Row[Any]) -> ProfileRow:
-    return ProfileRow(**row._asdict())
+    return ProfileRow(**{name: getattr(row, name) for name in ProfileRow.__slots__})

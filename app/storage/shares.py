@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
 from app.storage import tables
 
-_shares = tables.plan_shares
+_shares, _plans = tables.plan_shares, tables.plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +18,7 @@ class ShareRow:
 
     id: str
     plan_id: str
+    plan_version: int
     token_hash: str
     created_at: datetime
     expires_at: datetime | None
@@ -27,23 +27,36 @@ class ShareRow:
 
 
 class ShareRepository:
-    def __init__(self, connection: Connection) -> None:
+    """The shares of one workspace's plans; only `by_token_hash` finds those of others."""
+
+    def __init__(self, connection: Connection, workspace: str) -> None:
         self._connection = connection
+        self._workspace = workspace
 
     def add(self, share: ShareRow) -> None:
+        """Adds a share. The caller has made sure that its plan is of this workspace."""
         values = {name: getattr(share, name) for name in ShareRow.__slots__}
         self._connection.execute(insert(_shares).values(values))
 
     def of_plan(self, plan_id: str) -> list[ShareRow]:
         """The shares of a plan, newest first, revoked ones included."""
-        query = select(_shares).where(_shares.c.plan_id == plan_id)
+        query = select(_shares).where(_shares.c.plan_id == plan_id, self._mine())
         query = query.order_by(_shares.c.created_at.desc(), _shares.c.id)
-        return [_share(row) for row in self._connection.execute(query)]
+        return [ShareRow(**row._asdict()) for row in self._connection.execute(query)]
 
-    def by_token_hash(self, token_hash: str) -> ShareRow | None:
-        query = select(_shares).where(_shares.c.token_hash == token_hash)
+    def by_token_hash(self, token_hash: str) -> tuple[ShareRow, str] | None:
+        """A share of any workspace, and the workspace: the token is all that a reader has."""
+        query: Select[tuple[object, ...]] = (
+            select(_shares, _plans.c.workspace_id)
+            .join(_plans, _plans.c.id == _shares.c.plan_id)
+            .where(_shares.c.token_hash == token_hash)
+        )
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else _share(row)
+        if row is None:
+            return None
+        values = row._asdict()
+        workspace: str = values.pop("workspace_id")
+        return ShareRow(**values), workspace
 
     def revoke(self, plan_id: str, share_id: str, now: datetime) -> bool:
         """Whether there was such a share that was not revoked yet."""
@@ -51,6 +64,7 @@ class ShareRepository:
             _shares.c.plan_id == plan_id,
             _shares.c.id == share_id,
             _shares.c.revoked_at.is_(None),
+            self._mine(),
         )
         return self._connection.execute(statement.values(revoked_at=now)).rowcount == 1
 
@@ -58,6 +72,6 @@ class ShareRepository:
         statement = update(_shares).where(_shares.c.id == share_id)
         self._connection.execute(statement.values(last_opened_at=now))
 
-
-def _share(row: Row[Any]) -> ShareRow:
-    return ShareRow(**row._asdict())
+    def _mine(self) -> ColumnElement[bool]:
+        mine = select(_plans.c.id).where(_plans.c.workspace_id == self._workspace)
+        return _shares.c.plan_id.in_(mine)

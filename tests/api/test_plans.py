@@ -65,7 +65,7 @@ def test_a_stored_result_is_shown_as_it_is_even_if_today_would_differ(
 ) -> None:
     path = app.state.services.settings.database_url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE plans SET result = '{\"old\" : 1.50}'")
+        connection.execute("UPDATE plan_versions SET result = '{\"old\" : 1.50}'")
     connection.close()
 
     assert client.get(f"{PLANS}/{plan['id']}").text.endswith('"result":{"old" : 1.50}}')

@@ -17,12 +17,13 @@ _CONTENT = PlanContent(
     preferences="{}",
     job="{}",
     result='{"bytes": 1.50, "text":"ü\\u0000"}',
+    configurations="{}",
     verdict="fits",
     headline="Fits",
     engine_version="1.0.0",
     catalog_version="2026.11",
 )
-_SHARE = ShareRow("sh_1", "pl_1", "0" * 64, NOW, None, None, None)
+_SHARE = ShareRow("sh_1", "pl_1", 1, "0" * 64, NOW, None, None, None)
 
 
 def plan_content(**changes: Any) -> PlanContent:

@@ -86,9 +86,39 @@ def test_pages_run_from_new_to_old_and_meet_every_plan_once(database: Database) 
 
 def test_a_plan_is_there_until_it_is_deleted(database: Database) -> None:
     with database.write() as repositories:
-        assert not repositories.plans.exists("pl_1", hold=True)
+        assert repositories.plans.current_version("pl_1", hold=True) is None
         repositories.plans.add("pl_1", plan_content(), NOW)
-        assert repositories.plans.exists("pl_1", hold=True)
+        assert repositories.plans.current_version("pl_1", hold=True) == 1
     with database.read() as repositories:
-        assert repositories.plans.exists("pl_1")
-        assert not repositories.plans.exists("pl_2")
+        assert repositories.plans.current_version("pl_1") == 1
+        assert repositories.plans.current_version("pl_2") is None
+
+
+def test_every_version_stays_readable(database: Database) -> None:
+    later = NOW + timedelta(days=1)
+    with database.write() as repositories:
+        repositories.plans.add("pl_1", plan_content(name="First"), NOW)
+        assert repositories.plans.replace("pl_1", {1}, plan_content(name="Second"), later)
+
+    with database.read() as repositories:
+        plans = repositories.plans
+        first, second = plans.find("pl_1", 1), plans.find("pl_1", 2)
+        assert plans.find("pl_1") == second
+        assert plans.find("pl_1", 3) is None
+        history = [(row.version, row.name) for row in plans.history("pl_1", None, 10)]
+        assert [row.version for row in plans.history("pl_1", 2, 10)] == [1]
+        assert [row.version for row in plans.history("pl_1", None, 1)] == [2]
+    assert first is not None
+    assert second is not None
+    assert (first.content.name, first.created_at, first.updated_at) == ("First", NOW, NOW)
+    assert (second.content.name, second.created_at, second.updated_at) == ("Second", NOW, later)
+    assert history == [(2, "Second"), (1, "First")]
+
+
+def test_deleting_a_plan_deletes_its_versions(database: Database) -> None:
+    with database.write() as repositories:
+        repositories.plans.add("pl_1", plan_content(), NOW)
+        assert repositories.plans.replace("pl_1", None, plan_content(), NOW)
+        assert repositories.plans.delete("pl_1", {2})
+        assert repositories.plans.history("pl_1", None, 10) == []
+        assert repositories.plans.find("pl_1", 1) is None

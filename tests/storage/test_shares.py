@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.storage.database import Database
+from app.storage.workspaces import DEFAULT_WORKSPACE
 from tests.storage.rows import NOW, plan_content, share_row
 
 
@@ -13,7 +14,7 @@ def test_a_share_is_found_by_the_hash_of_its_token(database: Database) -> None:
         repositories.shares.add(share)
 
     with database.read() as repositories:
-        assert repositories.shares.by_token_hash("0" * 64) == share
+        assert repositories.shares.by_token_hash("0" * 64) == (share, DEFAULT_WORKSPACE)
         assert repositories.shares.by_token_hash("1" * 64) is None
         assert repositories.shares.of_plan("pl_1") == [share]
 

@@ -74,12 +74,12 @@ def test_a_plan_from_before_there_were_training_loops_opens_as_a_plain_one(
     before = client.get(path).text
     file = app.state.services.settings.database_url.removeprefix("sqlite:///")
     with sqlite3.connect(file) as connection:
-        ((request, result),) = connection.execute("SELECT request, result FROM plans").fetchall()
+        ((request, result),) = connection.execute("SELECT request, result FROM plan_versions").fetchall()
         asked, answered = json.loads(request), json.loads(result)
         asked.get("options", {}).pop("trainer", None)
         del answered["estimate"]["trainer"]
         rows = (json.dumps(asked), json.dumps(answered))
-        connection.execute("UPDATE plans SET request = ?, result = ?", rows)
+        connection.execute("UPDATE plan_versions SET request = ?, result = ?", rows)
     connection.close()
     after = client.get(path).text
     assert cells(after) == cells(before)

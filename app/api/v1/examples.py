@@ -96,7 +96,7 @@ def _profile_examples(services: Services) -> dict[str, Any]:
 def _plan_examples(services: Services) -> dict[str, Any]:
     plan = services.plans.computed(_PLAN, "pl_6f1c2a9be0d34c57", _NOW)
     document = json.loads(plan.document())
-    share = to_jsonable_python(Share("sh_5d3a91c07be2f648", _NOW, _ENDS, None, None))
+    share = to_jsonable_python(Share("sh_5d3a91c07be2f648", 1, _NOW, _ENDS, None, None))
     return {
         "create_estimate": document["result"]["estimate"],
         "create_recommendation": _recommendation(services),
