@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
 import app.catalog.huggingface.families  # noqa: F401  (registers every family)
+from app.catalog.huggingface.class_keys import class_keys
 from app.catalog.huggingface.reading import ROOT_POINTER, Config, check_size
 from app.catalog.huggingface.registry import FAMILIES, NESTED, Family
 from app.domain.architecture import ModelSpec
@@ -24,8 +25,8 @@ class Reading:
     """
 
     spec: ModelSpec
-    defaults: Mapping[str, Any]
-    ignored: tuple[str, ...]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
 
 def supported_model_types() -> tuple[str, ...]:
@@ -47,6 +48,7 @@ def read_config(config: Mapping[str, Any], id: str) -> Reading:  # noqa: A002
     """
     c = _text_config(config)
     found = _family(c, config)
+    c.read_as(class_keys().get(found.model_type))
     spec = found.build(c)
     c.raise_if_bad()
     check_size(spec.total_parameters, ROOT_POINTER)

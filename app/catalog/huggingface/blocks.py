@@ -101,9 +101,11 @@ def attention(
     where the config says null: as many as query heads; hidden size over heads.
     """
     n = c.integer(HEADS, heads, most=reading.MAX_HEADS)
-    usual = n if kv_heads is None or n % kv_heads or c.is_null(KV_HEADS) else kv_heads
+    usual = n if kv_heads is None or c.is_null(KV_HEADS) else kv_heads
     kv = c.integer(KV_HEADS, usual, most=reading.MAX_HEADS)
-    if n % kv and c.is_sound(HEADS):
+    if n % kv and not c.states(KV_HEADS):
+        kv = n
+    elif n % kv and c.is_sound(HEADS):
         key, _ = c.find(KV_HEADS)
         c.complain(key, f"{key} {kv} does not divide the {n} attention heads; use a divisor.")
     dim = head_dim_of(c, n, head_dim)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
+from app.catalog.huggingface.class_keys import ClassKeys
 from app.domain.errors import FieldError, InvalidInput
 
 ROOT_POINTER = "/model/config"
@@ -20,6 +21,14 @@ MAX_HEADS = 10_000
 MAX_HEAD_DIM = 100_000
 MAX_POSITIONS = 1_000_000_000
 MAX_PARAMETERS = 10**15
+# A config of its own states these; only one inside another may leave them to the class.
+ESSENTIAL = frozenset(
+    (
+        *("hidden_size", "n_embd", "d_model", "num_hidden_layers", "n_layer", "num_layers"),
+        *("n_layers", "num_attention_heads", "n_head", "num_heads", "n_heads", "attention_heads"),
+        *("intermediate_size", "ffn_dim", "vocab_size"),
+    )
+)
 
 T = TypeVar("T")
 
@@ -43,6 +52,11 @@ class Config:
         self._outer = outer or {}
         self._errors: dict[str, str] = {}
         self._defaults: dict[str, Any] = {}
+        self._class: ClassKeys | None = None
+
+    def read_as(self, keys: ClassKeys | None) -> None:
+        """Read on as this class would: its spellings alone, and its defaults for absent keys."""
+        self._class = keys
 
     @property
     def defaults(self) -> Mapping[str, Any]:
@@ -72,20 +86,40 @@ class Config:
         return not any(self.pointer(key) in self._errors for key in keys)
 
     def has(self, key: str) -> bool:
-        """Whether the key stands there with a value other than null."""
-        return self._values.get(key) is not None
+        """Whether the key has a value other than null, the class's default among them."""
+        return self.find(key)[1] is not None
 
-    def is_null(self, keys: Sequence[str]) -> bool:
+    def states(self, keys: str | Sequence[str]) -> bool:
+        """Whether the config itself, not the class, gives the key a value other than null."""
+        return any(self._values.get(key) is not None for key in self._spellings(keys))
+
+    def is_null(self, keys: str | Sequence[str]) -> bool:
         """Whether the config says null: not the class's default, but none."""
-        return any(key in self._values for key in keys) and not any(map(self.has, keys))
+        return not self.states(keys) and any(key in self._values for key in self._spellings(keys))
 
     def find(self, keys: str | Sequence[str]) -> tuple[str, Any]:
-        """The first spelling that has a value, and the value; else the first spelling and None."""
-        spellings = (keys,) if isinstance(keys, str) else keys
-        for key in spellings:
-            if self.has(key):
+        """The first spelling that has a value, and the value; else the first spelling and None.
+
+        What is neither stated nor null is as the class has it.
+        """
+        written = self._spellings(keys)
+        for key in written:
+            if self._values.get(key) is not None:
                 return key, self._values[key]
-        return spellings[0], None
+        asked = (keys,) if isinstance(keys, str) else keys
+        if self._class and not any(key in self._values for key in written):
+            for key in asked:
+                field = self._class.aliases.get(key, key)
+                value = self._class.defaults.get(field)
+                if value is not None and (self._outer or field not in ESSENTIAL):
+                    return key, self._defaulted(key, value)
+        return asked[0], None
+
+    def _spellings(self, keys: str | Sequence[str]) -> tuple[str, ...]:
+        asked = (keys,) if isinstance(keys, str) else tuple(keys)
+        if self._class is None:
+            return asked
+        return tuple(key for spelling in asked for key in self._class.spellings(spelling))
 
     def integer(
         self,
@@ -213,12 +247,10 @@ class Config:
 
     def tied(self, default: bool) -> bool:
         """`tie_word_embeddings`, here or in the enclosing multimodal config."""
-        if self.has("tie_word_embeddings"):
-            return self.flag("tie_word_embeddings", default)
         outer = self._outer.get("tie_word_embeddings")
-        if isinstance(outer, bool):
+        if isinstance(outer, bool) and not self.states("tie_word_embeddings"):
             return outer
-        return self._defaulted("tie_word_embeddings", default)
+        return self.flag("tie_word_embeddings", default)
 
     def _defaulted(self, keys: str | Sequence[str], default: T) -> T:
         """Note that the class's default stands in for a key."""

@@ -1,0 +1,80 @@
+"""Writes what transformers' config classes read, for the keys that our families ask for.
+
+    python -m tests.conformance.class_keys
+
+Runs where transformers is installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+from app.catalog.huggingface import FAMILIES
+from app.catalog.huggingface.class_keys import FILE
+
+_BESIDE_FIELDS = re.compile(
+    r"kwargs\.(?:get|pop|setdefault)\(\s*\"(\w+)\"|\"(\w+)\" (?:not )?in kwargs"
+    r"|getattr\((?:self\.)?config,\s*\"(\w+)\""
+)
+
+
+def asked_for() -> set[str]:
+    """Every string that stands in the code of the families."""
+    found: set[str] = set()
+    for path in Path(FILE).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def describe(model_type: str, asked: set[str]) -> dict[str, Any]:
+    """The keys of one class that are asked for."""
+    config = CONFIG_MAPPING[model_type]
+    defaults: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = None if field.default is dataclasses.MISSING else field.default
+        if field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        if field.name in asked | set(config.attribute_map.values()):
+            defaults[field.name] = value if _plain(value) else None
+    model = MODEL_FOR_CAUSAL_LM_MAPPING[config]
+    sources = [inspect.getsource(sys.modules[part.__module__]) for part in (config, model)]
+    beside = {
+        name
+        for source in sources
+        for match in _BESIDE_FIELDS.finditer(source)
+        for name in match.groups()
+        if name in asked and name not in defaults
+    }
+    entry = {"defaults": defaults, "aliases": dict(config.attribute_map), "others": sorted(beside)}
+    return {key: value for key, value in entry.items() if value or key == "defaults"}
+
+
+def _plain(value: object) -> bool:
+    return not isinstance(value, dict) and (
+        value is None or isinstance(value, (bool, int, float, str, list, tuple))
+    )
+
+
+def table() -> str:
+    """The whole file: one line for each class that transformers has."""
+    asked = asked_for()
+    known = [t for t in sorted(FAMILIES) if t in CONFIG_MAPPING]
+    lines = [f"{json.dumps(t)}: {json.dumps(describe(t, asked))}" for t in known]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(table(), "utf-8")
+    sys.stdout.write(f"{len(FAMILIES)} families, written to {FILE}\n")
