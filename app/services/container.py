@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from app.catalog import Catalog, load_catalog
 from app.catalog.claims import load_claims
+from app.services.access import AccessService
 from app.services.accuracy import AccuracyService
 from app.services.catalog_documents import CatalogDocuments
 from app.services.claims import JudgedClaims
@@ -31,7 +32,7 @@ from app.storage.workspaces import DEFAULT_WORKSPACE
 
 @dataclass(frozen=True)
 class Shared:
-    """What is the same for everybody: it reads the catalogue and no saved object."""
+    """What is the same for everybody: it reads no object that somebody saved."""
 
     settings: Settings
     clock: Clock
@@ -39,6 +40,7 @@ class Shared:
     catalog_documents: CatalogDocuments
     evidence: Evidence
     claims: JudgedClaims
+    access: AccessService
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Services:
     accuracy: AccuracyService
     plans: PlanService
     shares: ShareService
+    access: AccessService
 
 
 class Workspaces:
@@ -105,11 +108,13 @@ class Workspaces:
             accuracy=AccuracyService(catalog, shared.evidence, resolver),
             plans=PlanService(database, clock, resolver, planner),
             shares=ShareService(database, clock),
+            access=shared.access,
         )
 
 
 def build_workspaces(settings: Settings, clock: Clock = utc_now) -> Workspaces:
     """Wires the services. The database is opened later, when the server starts."""
+    database = Database(settings.database_url)
     catalog = load_catalog()
     evidence = measured_evidence(catalog)
     estimator = Estimator(Resolver(catalog, NoProfiles()), catalog.version, evidence)
@@ -120,8 +125,9 @@ def build_workspaces(settings: Settings, clock: Clock = utc_now) -> Workspaces:
         catalog_documents=CatalogDocuments(catalog),
         evidence=evidence,
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
+        access=AccessService(database, clock),
     )
-    return Workspaces(shared, Database(settings.database_url))
+    return Workspaces(shared, database)
 
 
 def build_services(settings: Settings, clock: Clock = utc_now) -> Services:

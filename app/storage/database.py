@@ -33,10 +33,11 @@ class Database:
 
     SQLite has one writing connection, which alone checkpoints: versions before 3.51.3 can corrupt
     a database whose write-ahead log several connections reset. One lock per process queues writers
-    in order; `BEGIN IMMEDIATE` makes a writer of another process wait instead of failing.
+    in order; `BEGIN IMMEDIATE` makes a writer of another process wait instead of failing. A process
+    that works beside the server says `checkpoints=False` and leaves the log to it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, checkpoints: bool = True) -> None:
         try:
             self._url = make_url(url)
         except ArgumentError:  # its text would repeat the password
@@ -45,7 +46,7 @@ class Database:
         self._write_lock = threading.Lock()
         match self._url.get_backend_name():
             case "sqlite":
-                self._writer, self._reader = _sqlite_engines(self._url)
+                self._writer, self._reader = _sqlite_engines(self._url, checkpoints)
             case "postgresql":
                 self._writer = create_engine(self._url, pool_pre_ping=True, **_READERS)
                 self._reader = self._writer.execution_options(postgresql_readonly=True)
@@ -146,7 +147,7 @@ def _failures_named() -> Iterator[None]:
         raise StorageUnavailable("the database takes no writes") from error
 
 
-def _sqlite_engines(url: URL) -> tuple[Engine, Engine]:
+def _sqlite_engines(url: URL, checkpoints: bool) -> tuple[Engine, Engine]:
     if url.database in (None, "", ":memory:"):
         raise ValueError(
             "SHARDPLAN_DATABASE_URL needs a file, because readers and the writer have connections "
@@ -155,12 +156,14 @@ def _sqlite_engines(url: URL) -> tuple[Engine, Engine]:
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     writer = create_engine(url, poolclass=StaticPool, connect_args=arguments)
     reader = create_engine(url, poolclass=QueuePool, connect_args=arguments, **_READERS)
-    _prepare(writer, begin="BEGIN IMMEDIATE", pragmas=("journal_mode=WAL", "synchronous=FULL"))
-    _prepare(reader, begin="BEGIN", pragmas=("wal_autocheckpoint=0", "query_only=ON"))
+    durable = ("journal_mode=WAL", "synchronous=FULL")
+    beside = "wal_autocheckpoint=0"
+    _prepare(writer, "BEGIN IMMEDIATE", durable if checkpoints else (*durable, beside))
+    _prepare(reader, "BEGIN", (beside, "query_only=ON"))
     return writer, reader
 
 
-def _prepare(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
+def _prepare(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
     """Sets every new connection up, and makes transactions start as told.
 
     The driver's own transaction handling is off: it would start them late and deferred.

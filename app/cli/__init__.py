@@ -1,0 +1,1 @@
+"""The operator's commands. Each module adds its own to the parser."""
