@@ -158,14 +158,14 @@ def _eight_bit_optimizer(context: Context) -> Iterator[Change]:
         yield _free(
             "Use 8-bit AdamW",
             "8-bit AdamW",
-            "Quantised optimizer states; nearly the same result.",
+            "Quantised states; nearly the same result.",
             {"training": {"optimizer": "adamw_8bit"}},
         )
     if training.optimizer in ("adamw", "adamw_8bit"):
         yield _free(
             "Use paged 8-bit AdamW",
             "paged 8-bit AdamW",
-            "Quantised optimizer states that move to host memory under pressure, and slow down.",
+            "Quantised states; slower once they move to host memory.",
             {"training": {"optimizer": "paged_adamw_8bit"}},
         )
 
@@ -176,7 +176,7 @@ def _lora(context: Context) -> Iterator[Change]:
         yield _free(
             f"Switch to LoRA, rank {rank}, all linear layers",
             "LoRA",
-            "Trains small adapters and leaves the model frozen.",
+            "Adapters only.",
             {"training": {"method": "lora"}},
         )
 
@@ -197,7 +197,7 @@ def _qlora(context: Context) -> Iterator[Change]:
         yield _free(
             f"Switch to QLoRA, rank {rank}",
             "QLoRA",
-            "Adapters on a model quantised to 4 bits.",
+            "Quantised to 4 bits.",
             {"training": {"method": "qlora"}},
         )
 
@@ -206,9 +206,9 @@ def _bf16_states(context: Context) -> Iterator[Change]:
     training = context.job.training
     if training.method == "full" and training.precision == "bf16_mixed":
         yield _free(
-            "Keep weights and optimizer states in bf16",
+            "Keep weights and states in bf16",
             "bf16 states",
-            "No fp32 master weights (PyTorch only): small updates are lost to rounding.",
+            "No fp32 master copy (PyTorch only): small updates are lost.",
             {"training": {"precision": "bf16_pure"}},
         )
 
@@ -317,7 +317,7 @@ def both(change: Change, other: Change) -> Change:
     return Change(
         text=f"{change.text} and {other.text[0].lower()}{other.text[1:]}",
         noun=f"{change.noun} and {other.noun}",
-        detail=f"{change.detail} {other.detail}",
+        detail=f"{change.detail} {other.detail}".strip(),
         cost=change.cost if other.cost == NO_HARDWARE else other.cost,
         patch=merge(change.patch, other.patch),
         ranks=tuple(sorted((*change.ranks, *other.ranks), reverse=True)),

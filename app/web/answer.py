@@ -40,7 +40,10 @@ _AMOUNT = re.compile(r"^(\$?[\d,.]*\d(?:–[\d,.]*\d)?(?: ?(?:k|M|GiB|%))?),?\s+
 
 @dataclass(frozen=True)
 class FixRow:
-    """One change. `cost` is the figure of its price, `cost_note` the words after it."""
+    """One change. `cost` is the figure of its price, `cost_note` the words after it.
+
+    `headroom_note` also says how much less each GPU holds at the peak than without the change.
+    """
 
     change: str
     detail: str
@@ -176,23 +179,18 @@ def shown_estimate(result: PlanResult, strategy: str | None = None) -> StrategyE
 def _fix(fix: Fix, href: str | None) -> FixRow:
     found = _AMOUNT.match(fix.cost)
     over = fix.headroom_bytes < 0
+    saved = f"saves {gib(fix.saves_bytes)} GiB" if fix.saves_bytes else "per GPU"
     return FixRow(
         change=fix.change,
-        detail=" ".join(
-            part for part in (f"{fix.strategy_title}.", fix.detail, _saved(fix)) if part
-        ),
+        detail=f"{fix.strategy_title}. {fix.detail}".rstrip(),
         verdict=fix.verdict,
         word="Does not fit" if fix.verdict == "does_not_fit" else VERDICT_WORDS[fix.verdict],
         headroom=gib(abs(fix.headroom_bytes)),
-        headroom_note="over per GPU" if over else "headroom per GPU",
+        headroom_note=f"{'over' if over else 'headroom'}, {saved}",
         cost=found[1] if found else fix.cost,
         cost_note=found[2] if found else "",
         href=href,
     )
-
-
-def _saved(fix: Fix) -> str:
-    return f"Saves {gib(fix.saves_bytes)} GiB." if fix.saves_bytes else ""
 
 
 def evidence_words(evidence: Evidence) -> str:

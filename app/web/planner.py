@@ -23,6 +23,7 @@ from app.web.configuration import ConfigurationView, configuration_of
 from app.web.fields import FIELDS
 from app.web.forms import Submission, View
 from app.web.options import options_of
+from app.web.presets import PRESETS
 from app.web.rendering import is_fragment_request, render, target_of
 from app.web.saved import saved_hardware, saved_model
 from app.web.scenario import scenario_of
@@ -182,6 +183,7 @@ def context_of(services: Services, evaluation: Evaluation) -> dict[str, Any]:
             if shown.values[name]
         ],
         "options": options_of(services),
+        "presets": PRESETS,
         "saved_model": saved_model(services, submission, shown),
         "saved_hardware": saved,
         "advanced_names": [

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.http.static import static_url
-from app.web import assets, numbers
+from app.web import assets, navigation, numbers
 from app.web.options import vendor_name
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -47,7 +47,11 @@ _templates.env.autoescape = True
 _templates.env.trim_blocks = True
 _templates.env.lstrip_blocks = True
 _templates.env.globals.update(
-    static=static_url, assets=assets, local_copy=assets.local_copy, fonts=assets.fonts_installed
+    static=static_url,
+    assets=assets,
+    navigation=navigation,
+    local_copy=assets.local_copy,
+    fonts=assets.fonts_installed,
 )
 _templates.env.filters.update(
     gib=numbers.gib,

@@ -59,7 +59,7 @@ def test_a_cost_is_parted_into_its_figure_and_its_words(cost: str, figure: str, 
 def test_a_fix_that_is_only_close_says_by_how_much_it_is_over() -> None:
     close = fix(headroom_bytes=-3 * GIB, verdict="does_not_fit")
     (row,) = answer_of(result(estimate("zero3", weights=9), fixes=[close]), View(), nowhere).fixes
-    assert (row.headroom, row.headroom_note) == ("3.0", "over per GPU")
+    assert (row.headroom, row.headroom_note) == ("3.0", "over, saves 1.0 GiB")
     assert row.word == "Does not fit"
 
 
@@ -115,9 +115,9 @@ def test_parts_that_are_alike_are_one_row_and_others_stay_apart() -> None:
 
 def test_a_fix_names_its_strategy_and_its_catch() -> None:
     plan = result(estimate("zero3", weights=30), fixes=[fix()])
-    assert answer_of(plan, View(), nowhere).fixes[0].detail == (
-        "FSDP2, full shard. Trains less. Saves 1.0 GiB."
-    )
+    row = answer_of(plan, View(), nowhere).fixes[0]
+    assert row.detail == "FSDP2, full shard. Trains less."
+    assert row.headroom_note == "headroom, saves 1.0 GiB"
 
 
 def test_nvme_is_told_where_it_is_used() -> None:

@@ -62,7 +62,7 @@ def test_the_page_without_a_query_searches_for_the_worked_example(reader: TestCl
     assert len(rows(text)) == 20
     assert 'value="meta-llama/Llama-3.1-70B"' in text
     assert 'class="button primary update"' in text
-    assert 'aria-current="page">Find systems' in text
+    assert 'aria-current="page"><span>Find systems' in text
 
 
 def test_the_page_shows_what_the_api_answers_in_the_same_order(reader: TestClient) -> None:

@@ -1,0 +1,34 @@
+"""The product's pages as its navigation names them: the first ones in the bar, the others below."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One page: its address, its name, and what one finds there."""
+
+    href: str
+    text: str
+    hint: str = ""
+
+    def leads_to(self, path: str) -> bool:
+        """Whether a path is this page or one below it."""
+        return path == self.href or (self.href != "/" and path.startswith(f"{self.href}/"))
+
+
+FIRST = (
+    Entry("/", "Planner"),
+    Entry("/compare", "Compare"),
+    Entry("/systems", "Find systems"),
+    Entry("/plans", "Plans"),
+    Entry("/accuracy", "Accuracy"),
+)
+MORE = (
+    Entry("/models", "Models", "The catalogue’s models, and your own"),
+    Entry("/gpus", "GPUs", "The catalogue’s cards, and your systems"),
+    Entry("/frameworks", "Frameworks", "DDP, FSDP and DeepSpeed side by side"),
+    Entry("/claims", "Claims", "Often quoted figures against the engine"),
+    Entry("/formulas", "Formulas", "Every equation, with its source"),
+    Entry("/guides", "Guides", "How to plan, quote and automate"),
+)
