@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from app.catalog.huggingface import reading
 from app.domain.recipe import Trainer
 from app.domain.training import (
     Allocator,
@@ -39,12 +40,53 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
+class Dimensions(Request):
+    """A decoder by its dimensions, named as in a config.json: for a family that is not known.
+
+    Equal layers of Llama's shape are assumed, with routed experts where `num_experts` is given, and
+    every estimate says so.
+    """
+
+    hidden_size: Whole = Field(ge=1, le=reading.MAX_HIDDEN, examples=[4096])
+    num_hidden_layers: Whole = Field(ge=1, le=reading.MAX_LAYERS, examples=[32])
+    num_attention_heads: Whole = Field(ge=1, le=reading.MAX_HEADS, examples=[32])
+    vocab_size: Whole = Field(ge=1, le=reading.MAX_VOCABULARY, examples=[128256])
+    intermediate_size: Whole | None = Field(
+        None,
+        ge=1,
+        le=reading.MAX_HIDDEN,
+        description="Inner size of the feed-forward network; not needed where there are experts.",
+        examples=[14336],
+    )
+    num_key_value_heads: Whole | None = Field(
+        None, ge=1, le=reading.MAX_HEADS, description="Left out: one for each attention head."
+    )
+    head_dim: Whole | None = Field(
+        None, ge=1, le=reading.MAX_HEAD_DIM, description="Left out: hidden size over heads."
+    )
+    gated_mlp: Flag = Field(True, description="Three matrices as in SwiGLU; false: two.")
+    attention_bias: Flag = False
+    tie_word_embeddings: Flag = False
+    num_experts: Whole | None = Field(None, ge=1, le=reading.MAX_EXPERTS)
+    num_experts_per_tok: Whole | None = Field(None, ge=1, le=reading.MAX_EXPERTS)
+    moe_intermediate_size: Whole | None = Field(None, ge=1, le=reading.MAX_HIDDEN)
+    max_position_embeddings: Whole | None = Field(None, ge=1, le=reading.MAX_POSITIONS)
+
+
 class ModelChoice(Request):
-    """Exactly one of a catalogue id, a saved profile or a Hugging Face config.json."""
+    """Exactly one of a catalogue id, a saved profile, a Hugging Face config.json or dimensions."""
 
     id: str | None = Field(None, max_length=200, examples=["meta-llama/Llama-3.1-70B"])
     profile: str | None = Field(None, max_length=64)
-    config: dict[str, Any] | None = None
+    config: dict[str, Any] | None = Field(
+        None, description="A config.json, read as data: no code that it names is run."
+    )
+    dimensions: Dimensions | None = None
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the request itself holds the model: no address of the planner does."""
+        return self.config is not None or self.dimensions is not None
 
 
 class HardwareChoice(Request):
@@ -131,10 +173,13 @@ Group = Literal[
 
 @dataclass(slots=True)
 class ModelSummary:
+    """The model that was planned; `assumptions` say what of it is not read but assumed."""
+
     id: str
     total_parameters: int
     trainable_parameters: int
     active_parameters: int
+    assumptions: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from app.schemas.estimates import (
     MAX_HOST_MEMORY_GIB,
     MAX_NODES,
     MAX_NVME_GIB,
+    Dimensions,
     Request,
 )
 from app.schemas.names import Name
@@ -29,7 +30,7 @@ class NewProfile(Request):
 
 
 class NewModelProfile(NewProfile):
-    """A model of one's own: a Hugging Face config.json, or a model of the catalogue by its id."""
+    """A model of one's own: a config.json, named dimensions, or a model of the catalogue."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -48,17 +49,28 @@ class NewModelProfile(NewProfile):
                         "tie_word_embeddings": True,
                     },
                 },
+                {
+                    "name": "A family of our own, assumed",
+                    "dimensions": {
+                        "hidden_size": 4096,
+                        "num_hidden_layers": 32,
+                        "num_attention_heads": 32,
+                        "intermediate_size": 14336,
+                        "vocab_size": 128256,
+                    },
+                },
             ]
         }
     )
 
     config: dict[str, Any] | None = Field(None, description="The contents of a config.json.")
     base: str | None = Field(None, max_length=200, description="The id of a catalogue model.")
+    dimensions: Dimensions | None = Field(None, description="For a family that is not known.")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.config is None) == (self.base is None):
-            raise ValueError("Give either config or base")
+        if sum(source is not None for source in (self.config, self.base, self.dimensions)) != 1:
+            raise ValueError("Give exactly one of config, base or dimensions")
         return self
 
 
@@ -69,18 +81,53 @@ class Parameters:
     total: int
     active: int
     largest_layer: int
+    largest_tensor: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGroup:
+    """`count` equal layers, the first of them at index `first`; `parameters` are of one."""
+
+    count: int
+    first: int
+    mixer: str
+    feed_forward: str
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model was understood as.
+
+    `layers` are groups of equal ones, by their first. `defaults`: keys that the config leaves out,
+    with what the family's class takes instead. `assumptions` and `ignored` are sentences.
+    """
+
+    family: str
+    model_type: str
+    parameters: Parameters
+    hidden_size: int
+    vocab_size: int
+    max_position: int | None
+    tied_embeddings: bool
+    layers: list[LayerGroup]
+    assumptions: list[str]
+    defaults: dict[str, Any]
+    ignored: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelProfile:
-    """A saved model. `parameters` is null where its model can no longer be understood."""
+    """A saved model. `parameters` and `facts` are null where it can no longer be understood."""
 
     id: str
     version: int
     name: str
     base: str | None
     config: dict[str, Any] | None
+    dimensions: dict[str, Any] | None
     parameters: Parameters | None
+    facts: ModelFacts | None
     created_at: datetime
     updated_at: datetime
 

@@ -19,8 +19,8 @@ from app.schemas.catalog import (
     SystemDocument,
     Systems,
 )
-from app.schemas.profiles import Parameters
 from app.services.errors import NotFound
+from app.services.model_facts import parameters_of
 
 
 class CatalogDocuments:
@@ -83,9 +83,7 @@ def _model(entry: ModelEntry) -> Model:
         family=entry.family,
         license=entry.license,
         model_type=spec.model_type,
-        parameters=Parameters(
-            spec.total_parameters, spec.active_parameters, spec.largest_layer_parameters
-        ),
+        parameters=parameters_of(spec),
         hidden_size=spec.hidden_size,
         vocab_size=spec.vocab_size,
         layers=len(spec.layers),

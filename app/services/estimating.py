@@ -69,6 +69,7 @@ class Estimator:
                 total_parameters=spec.total_parameters,
                 trainable_parameters=assessed.evaluator.quantities.trained,
                 active_parameters=spec.active_parameters,
+                assumptions=list(spec.assumptions),
             ),
             capacity=document.Capacity(
                 device_bytes=capacity.device,
@@ -104,7 +105,12 @@ class Estimator:
             host_bytes=usage.host,
             nvme_bytes=usage.nvme,
             max_micro_batch_size=judgement.max_micro_batch,
-            notes=[*judgement.notes, *usage.notes, *recipe.of(strategy, usage)],
+            notes=[
+                *job.spec.assumptions,
+                *judgement.notes,
+                *usage.notes,
+                *recipe.of(strategy, usage),
+            ],
             evidence=evidence,
         )
 

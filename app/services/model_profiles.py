@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.catalog import Catalog
-from app.catalog.huggingface import spec_from_config
+from app.catalog.huggingface import Reading, read_config
+from app.catalog.huggingface.dimensions import spec_from_dimensions
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
-from app.schemas.profiles import ModelProfile, NewModelProfile, Parameters
+from app.schemas.profiles import ModelFacts, ModelProfile, NewModelProfile
 from app.services.clock import Clock
+from app.services.model_facts import facts_of
 from app.services.pointers import moved_pointers
 from app.services.profiles import ProfileService
 from app.storage.database import Database
@@ -24,17 +26,22 @@ from app.storage.repositories import Repositories
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """What is stored of a model: one of the two is set."""
+    """What is stored of a model: one of the three is set."""
 
-    config: dict[str, Any] | None
-    base: str | None
+    config: dict[str, Any] | None = None
+    base: str | None = None
+    dimensions: dict[str, Any] | None = None
 
 
 _DEFINITION: TypeAdapter[_Definition] = TypeAdapter(_Definition)
 _DOCUMENT: TypeAdapter[ModelProfile] = TypeAdapter(ModelProfile)
-# Configs of the largest models take 10 KiB, with every layer listed.
-MAX_CONFIG_BYTES = 64 * 1024
-_POINTERS = {"/model/config": "/config", "/model/id": "/base"}
+# Configs of the largest models take 10 KiB, with every layer listed; a page lists hundreds.
+MAX_CONFIG_BYTES = 256 * 1024
+_POINTERS = {
+    "/model/config": "/config",
+    "/model/id": "/base",
+    "/model/dimensions": "/dimensions",
+}
 
 
 class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
@@ -47,7 +54,7 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
         super().__init__(database, clock, _DOCUMENT)
         self._catalog = catalog
         # Reading a config takes milliseconds, and every estimate asks for its model.
-        self._spec = lru_cache(maxsize=64)(self._read_spec)
+        self._reading = lru_cache(maxsize=256)(self._read)
 
     def spec(self, profile_id: str) -> ModelSpec:
         """The model of a profile.
@@ -57,20 +64,34 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
             InvalidInput: its model can no longer be understood.
         """
         row = self.row(profile_id)
-        return self._spec(row.id, row.name, row.definition)
+        return self._reading(row.id, row.name, row.definition).spec
 
-    def _read_spec(self, profile_id: str, name: str, definition: str) -> ModelSpec:
+    def facts(self, new: NewModelProfile) -> ModelFacts:
+        """What a new profile would be understood as, without saving it.
+
+        Raises:
+            InvalidInput: with pointers into `new`, for what no job could use.
+        """
+        return facts_of(self._checked_reading(new))
+
+    def _read(self, profile_id: str, name: str, definition: str) -> Reading:
         wanted = _DEFINITION.validate_json(definition)
         if wanted.config is not None:
-            spec = spec_from_config(wanted.config, profile_id)
+            reading = read_config(wanted.config, profile_id)
+        elif wanted.dimensions is not None:
+            reading = Reading(spec_from_dimensions(wanted.dimensions, profile_id))
         else:
-            spec = self._catalog.model(wanted.base or "").spec
-        return dataclasses.replace(spec, id=profile_id, name=name)
+            reading = Reading(self._catalog.model(wanted.base or "").spec)
+        named = dataclasses.replace(reading.spec, id=profile_id, name=name)
+        return dataclasses.replace(reading, spec=named)
 
     def _repository(self, repositories: Repositories) -> ProfileRepository:
         return repositories.model_profiles
 
     def _check(self, new: NewModelProfile) -> None:
+        self._checked_reading(new)
+
+    def _checked_reading(self, new: NewModelProfile) -> Reading:
         definition = self._definition(new)
         if len(definition.encode()) > MAX_CONFIG_BYTES:
             remedy = (
@@ -78,29 +99,31 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
             )
             raise InvalidInput(FieldError("/config", remedy))
         with moved_pointers(_POINTERS):
-            self._read_spec("", new.name, definition)
+            return self._read("", new.name, definition)
 
     def _definition(self, new: NewModelProfile) -> str:
-        return _DEFINITION.dump_json(_Definition(new.config, new.base)).decode()
+        named = new.dimensions
+        dimensions = None if named is None else named.model_dump(exclude_none=True)
+        return _DEFINITION.dump_json(_Definition(new.config, new.base, dimensions)).decode()
 
     def show(self, row: ProfileRow) -> ModelProfile:
         wanted = _DEFINITION.validate_json(row.definition)
+        facts = self._facts(row)
         return ModelProfile(
             id=row.id,
             version=row.version,
             name=row.name,
             base=wanted.base,
             config=wanted.config,
-            parameters=self._parameters(row),
+            dimensions=wanted.dimensions,
+            parameters=None if facts is None else facts.parameters,
+            facts=facts,
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
 
-    def _parameters(self, row: ProfileRow) -> Parameters | None:
+    def _facts(self, row: ProfileRow) -> ModelFacts | None:
         try:
-            spec = self._spec(row.id, row.name, row.definition)
+            return facts_of(self._reading(row.id, row.name, row.definition))
         except InvalidInput:
             return None
-        return Parameters(
-            spec.total_parameters, spec.active_parameters, spec.largest_layer_parameters
-        )

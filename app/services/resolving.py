@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.catalog import Catalog
 from app.catalog.huggingface import spec_from_config
+from app.catalog.huggingface.dimensions import spec_from_dimensions
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.hardware import Hardware
@@ -27,6 +28,8 @@ from app.services.deepspeed_keys import check_deepspeed_keys
 from app.services.usable_memory import check_usable_memory
 
 IMPORTED = "imported config"
+NAMED_DIMENSIONS = "named dimensions"
+_MODEL_SOURCES = ("id", "profile", "config", "dimensions")
 
 
 class ProfileSource(Protocol):
@@ -72,16 +75,20 @@ class Resolver:
         )
 
     def _model(self, choice: ModelChoice) -> ModelSpec:
-        given = [name for name in ("id", "profile", "config") if getattr(choice, name) is not None]
+        given = [name for name in _MODEL_SOURCES if getattr(choice, name) is not None]
         if len(given) != 1:
             found = f"; {' and '.join(given)} were given" if given else ""
             raise InvalidInput(
-                FieldError("/model", f"Give exactly one of id, profile or config{found}.")
+                FieldError(
+                    "/model", f"Give exactly one of id, profile, config or dimensions{found}."
+                )
             )
         if choice.id is not None:
             return self._catalog.model(choice.id).spec
         if choice.profile is not None:
             return self._profiles.model_spec(choice.profile)
+        if choice.dimensions is not None:
+            return spec_from_dimensions(choice.dimensions.model_dump(), NAMED_DIMENSIONS)
         return spec_from_config(choice.config or {}, IMPORTED)
 
     def _hardware(self, choice: HardwareChoice) -> Hardware:

@@ -41,6 +41,7 @@ class Traits(NamedTuple):
     """What of a job can be new in kind."""
 
     model_type: str
+    is_assumed: bool
     is_mixture: bool
     method: Method
     precision: PrecisionId
@@ -54,6 +55,7 @@ def traits_of(job: Job) -> Traits:
     spec, training = job.spec, job.training
     return Traits(
         spec.model_type,
+        bool(spec.assumptions),
         spec.is_mixture,
         training.method,
         training.precision,
@@ -98,6 +100,11 @@ KINDS = (
         "model family",
         lambda traits, strategy: traits.model_type,
         lambda traits, strategy: f"No measured run of the model family {traits.model_type[:60]}.",
+    ),
+    Kind(
+        "architecture as read",
+        lambda traits, strategy: traits.is_assumed,
+        lambda traits, strategy: "No measured run of a model whose architecture is assumed.",
     ),
     Kind(
         "method with the strategy",

@@ -86,7 +86,7 @@ def one_plan(request: Request, services: ServicesDep, plan_id: str) -> Response:
         "shares": shares,
         "expiries": EXPIRIES,
         # A pasted config has no place in an address: such a plan is only read.
-        "planner_href": None if plan.request().model.config else f"/?{query}",
+        "planner_href": None if plan.request().model.is_inline else f"/?{query}",
     }
     response = render(
         request, "plans/page.html", context, headers=NOT_STORED if fresh is not None else None

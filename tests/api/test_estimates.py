@@ -274,7 +274,7 @@ def test_every_unknown_strategy_is_named_at_once(client: TestClient) -> None:
 def test_two_models_are_one_too_many(client: TestClient) -> None:
     (error,) = refused(client, estimate_request(model={"config": LLAMA_CONFIG}))
     assert error["pointer"] == "/model"
-    assert "exactly one of id, profile or config" in error["detail"]
+    assert "exactly one of id, profile, config or dimensions" in error["detail"]
 
 
 def test_a_sequence_beyond_the_models_positions_is_told_the_longest(client: TestClient) -> None:

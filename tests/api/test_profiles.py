@@ -105,7 +105,12 @@ def test_a_model_profile_shows_its_parameters(client: TestClient) -> None:
     hidden, inner, kv, vocabulary = 64, 128, 32, 1000
     layer = 2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * inner + 2 * hidden
     total = 2 * layer + 2 * vocabulary * hidden + hidden
-    assert profile["parameters"] == {"total": total, "active": total, "largest_layer": layer}
+    assert profile["parameters"] == {
+        "total": total,
+        "active": total,
+        "largest_layer": layer,
+        "largest_tensor": vocabulary * hidden,
+    }
     assert profile["config"] == LLAMA_CONFIG
     assert profile["base"] is None
 
@@ -271,8 +276,8 @@ def test_a_machine_that_cannot_be_is_refused(
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
-def test_a_config_of_more_than_64_kib_is_refused_at_its_field(client: TestClient) -> None:
-    config = {**LLAMA_CONFIG, "comment": "x" * 65_536}
+def test_a_config_of_more_than_256_kib_is_refused_at_its_field(client: TestClient) -> None:
+    config = {**LLAMA_CONFIG, "comment": "x" * 262_144}
 
     response = client.post("/api/v1/model-profiles", json={"name": "Long", "config": config})
 
@@ -280,6 +285,6 @@ def test_a_config_of_more_than_64_kib_is_refused_at_its_field(client: TestClient
     assert response.json()["errors"] == [
         {
             "pointer": "/config",
-            "detail": "Remove what the model does not need: keep at most 65,536 bytes.",
+            "detail": "Remove what the model does not need: keep at most 262,144 bytes.",
         }
     ]

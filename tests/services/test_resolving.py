@@ -136,14 +136,14 @@ def test_an_unknown_gpu_names_the_nearest(resolver: Resolver) -> None:
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ({}, "Give exactly one of id, profile or config."),
+        ({}, "Give exactly one of id, profile, config or dimensions."),
         (
             {"id": "a", "profile": "b"},
-            "Give exactly one of id, profile or config; id and profile were given.",
+            "Give exactly one of id, profile, config or dimensions; id and profile were given.",
         ),
         (
             {"id": "a", "config": {}},
-            "Give exactly one of id, profile or config; id and config were given.",
+            "Give exactly one of id, profile, config or dimensions; id and config were given.",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.catalog.huggingface import blocks
 from app.catalog.huggingface.reading import Config, check_size
-from app.domain.architecture import Layer, ModelSpec
+from app.domain.architecture import MLP, Layer, ModelSpec
 
 DIMENSIONS_POINTER = "/model/dimensions"
 ASSUMED = "assumed"
@@ -38,14 +38,7 @@ def spec_from_dimensions(dimensions: Mapping[str, Any], id: str) -> ModelSpec:  
     c = Config(dimensions, DIMENSIONS_POINTER)
     bias = c.flag("attention_bias", False)
     mixer = blocks.attention(c, qkv_bias=bias, output_bias=bias)
-    gated = c.flag("gated_mlp", True)
-    network = (
-        blocks.mixture(c, gated=gated) if c.has("num_experts") else blocks.dense(c, gated=gated)
-    )
-    names = ("gate_proj", "up_proj", "down_proj") if gated else ("up_proj", "down_proj")
-    if not c.has("num_experts"):
-        network = replace(network, names=names)
-    layer = Layer(blocks.hidden_size(c), mixer, network)
+    layer = Layer(blocks.hidden_size(c), mixer, _network(c))
     spec = blocks.decoder(c, (layer,) * blocks.layer_count(c))
     c.raise_if_bad()
     check_size(spec.total_parameters, DIMENSIONS_POINTER)
@@ -57,6 +50,14 @@ def spec_from_dimensions(dimensions: Mapping[str, Any], id: str) -> ModelSpec:  
         model_type=ASSUMED,
         assumptions=(_assumption(layer),),
     )
+
+
+def _network(c: Config) -> MLP:
+    gated = c.flag("gated_mlp", True)
+    if c.has("num_experts"):
+        return blocks.mixture(c, gated=gated)
+    names = ("gate_proj", "up_proj", "down_proj") if gated else ("up_proj", "down_proj")
+    return blocks.dense(c, gated=gated, names=names)
 
 
 def _assumption(layer: Layer) -> str:
