@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -22,19 +20,21 @@ from app.http.head import HeadMiddleware
 from app.http.health import router as health_router
 from app.http.json_body import JsonBodyMiddleware
 from app.http.known_host import KnownHostMiddleware
+from app.http.logs import configure_logging
+from app.http.metrics import Metrics
+from app.http.observing import ObservingMiddleware
 from app.http.openapi import install_openapi, operation_id
 from app.http.private import PrivateMiddleware
 from app.http.problems import ErrorMiddleware, install_error_handlers
-from app.http.request_id import RequestIdFilter, RequestIdMiddleware
+from app.http.request_id import RequestIdMiddleware
 from app.http.security_headers import SecurityHeadersMiddleware
+from app.http.serving import DrainingMiddleware, Lifecycle, serve
 from app.http.static import STATIC_FOLDER, CachedStaticFiles, favicon
 from app.services.container import build_services
 from app.settings import Settings
 from app.storage.errors import SchemaTooNew, StorageUnavailable
 from app.web import router as web_router
 from app.web.errors import render_error
-
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -62,12 +62,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.services = services
+    app.state.lifecycle = Lifecycle()
+    app.state.metrics = Metrics(services)
     app.include_router(health_router)
     app.include_router(api.router)
     app.include_router(web_router)
     app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
     app.mount("/static", CachedStaticFiles(directory=STATIC_FOLDER), name="static")
-    install_openapi(app, lambda: response_examples(services))
+    install_openapi(app, lambda: response_examples(services), one_host=not settings.allow_remote)
     install_error_handlers(app, render_error)
     # The last one added is the outermost.
     app.add_middleware(HeadMiddleware)
@@ -79,17 +81,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(ErrorMiddleware)
     app.add_middleware(PrivateMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(DrainingMiddleware, lifecycle=app.state.lifecycle)
+    app.add_middleware(ObservingMiddleware, product=app, metrics=app.state.metrics)
     app.add_middleware(RequestIdMiddleware)
     return app
 
 
 def main() -> int:
     """Serves until it is stopped; the exit status is 2 when it cannot start."""
-    handler = logging.StreamHandler()
-    handler.addFilter(RequestIdFilter())
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, handlers=[handler])
     try:
         settings = Settings()
+        configure_logging(settings.log_format)
         app = create_app(settings)
         app.state.services.database.open()
     except ValidationError as error:
@@ -107,15 +109,11 @@ def main() -> int:
     # Catalogue and code live as long as the process: collections that walk them stall for 0.1 s.
     gc.collect()
     gc.freeze()
-    uvicorn.run(
+    serve(
         app,
         host=settings.host,
         port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,  # it would write the tokens of shared links
-        server_header=False,
-        log_config=None,  # one format for everything: the one above
+        grace_seconds=settings.shutdown_grace_seconds,
     )
     return 0
 

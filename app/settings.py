@@ -7,7 +7,7 @@ have no prefix because hosting platforms set them under these names.
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,6 +47,17 @@ class Settings(BaseSettings):
         1_048_576,
         ge=1_024,
         description="Largest request body that is read, in bytes; a larger one is answered 413.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Lines of the log: `text` for people, `json` for a collector."
+    )
+    shutdown_grace_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        description="How long new requests are still answered after SIGTERM, while `/readyz` "
+        "already says 503; behind a load balancer, longer than it takes to notice.",
     )
 
     @field_validator("access")

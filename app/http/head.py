@@ -21,4 +21,6 @@ class HeadMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_without_body)
+        # In place: `ObservingMiddleware` reads the matched route from its copy afterwards.
+        scope["method"] = "GET"
+        await self._app(scope, receive, send_without_body)

@@ -1,11 +1,12 @@
-"""`/healthz`: the process answers. `/readyz`: it can keep what it is given."""
+"""What machines ask: is it alive, can it keep what it is given, how does it do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.http.dependencies import ServicesDep
 from app.http.openapi import problems
@@ -39,8 +40,10 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", summary="Can it keep what it is given?", responses=problems(503))
-def get_readiness(services: ServicesDep) -> Readiness:
+def get_readiness(request: Request, services: ServicesDep) -> Readiness:
     """Writes to the database, takes that back, and compares the schema with the expected one."""
+    if request.app.state.lifecycle.draining:
+        raise HTTPException(503, "This process is about to end. Ask another one.")
     try:
         state = services.database.probe()
     except StorageUnavailable as error:
@@ -48,3 +51,11 @@ def get_readiness(services: ServicesDep) -> Readiness:
     return Readiness(
         "ready", state["database"], state["version"], state["schema"], services.catalog.version
     )
+
+
+@router.get("/metrics", include_in_schema=False)
+def get_metrics(request: Request) -> Response:
+    """Figures in the text format of Prometheus. They name no person, key, object or address."""
+    body = generate_latest(request.app.state.metrics.registry)
+    headers = {"Cache-Control": "no-store"}
+    return Response(body, headers=headers, media_type=CONTENT_TYPE_LATEST)

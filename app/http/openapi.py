@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,7 +21,7 @@ Responses = dict[int | str, dict[str, Any]]
 def problems(*statuses: int) -> Responses:
     """`responses=` of a route that answers these statuses with a problem.
 
-    400, 413, 415, 422 and 500 need no mention: the document gets them where they can happen.
+    400, 413, 415, 421, 422 and 500 need no mention: the document gets them where they can happen.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMA_PATH}Problem"}}}
     return {
@@ -34,21 +34,26 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def install_openapi(app: FastAPI, examples: Callable[[], Mapping[str, object]]) -> None:
+def install_openapi(
+    app: FastAPI, examples: Callable[[], Mapping[str, object]], *, one_host: bool = True
+) -> None:
     """Replaces the framework's document, whose 422 is not what we answer.
 
     `examples` gives answers by operation id; they are made when the document is first asked for.
+    `one_host` tells whether requests for other host names are refused.
     """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app, examples())
+            app.openapi_schema = _document(app, examples(), {500, 421} if one_host else {500})
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI, examples: Mapping[str, object]) -> dict[str, Any]:
+def _document(
+    app: FastAPI, examples: Mapping[str, object], everywhere: Collection[int]
+) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -64,14 +69,14 @@ def _document(app: FastAPI, examples: Mapping[str, object]) -> dict[str, Any]:
     schemas["Problem"] = problem
     for operations in document["paths"].values():
         for operation in operations.values():
-            _add_problems(operation)
+            _add_problems(operation, everywhere)
             _add_example(operation, examples)
             _add_request_examples(operation, schemas)
     return document
 
 
-def _add_problems(operation: dict[str, Any]) -> None:
-    statuses = {500}
+def _add_problems(operation: dict[str, Any], everywhere: Collection[int]) -> None:
+    statuses = set(everywhere)
     if "requestBody" in operation:
         statuses |= {400, 403, 413, 415, 422}
     if operation.get("parameters"):

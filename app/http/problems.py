@@ -33,7 +33,7 @@ from app.storage.errors import StorageUnavailable
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-PROGRAM_PATHS = ("/api/", "/healthz", "/readyz", "/openapi.json")
+PROGRAM_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 # Own table: the standard library's phrases differ between Python versions.
 TITLES = {
@@ -48,7 +48,9 @@ TITLES = {
     421: "Misdirected Request",
     422: "Unprocessable Content",
     428: "Precondition Required",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
+    501: "Not Implemented",
     503: "Service Unavailable",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 
 from app.domain.assessment import Assessed, Assessment, assess
@@ -25,6 +26,8 @@ class Estimator:
         self._resolver = resolver
         self._catalog_version = catalog_version
         self._evidence = evidence
+        self._counting = threading.Lock()
+        self.computed = 0  # estimates since the process started
 
     def estimate(self, request: EstimateRequest) -> EstimateResponse:
         """Estimate a request.
@@ -59,6 +62,8 @@ class Estimator:
 
     def document(self, job: Job, assessed: Assessed) -> EstimateResponse:
         """The contract's document of an assessed job."""
+        with self._counting:
+            self.computed += len(assessed.outcomes)
         spec, capacity = job.spec, assessed.capacity
         recipe = RecipeNotes(job)
         return EstimateResponse(

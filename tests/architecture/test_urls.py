@@ -10,6 +10,7 @@ from app.settings import Settings
 SERVER = """
 GET /favicon.ico
 GET /healthz
+GET /metrics
 GET /openapi.json
 GET /readyz
 GET /vendor/plotly.min.js
