@@ -10,6 +10,7 @@ RUN cp node_modules/htmx.org/dist/htmx.min.js \
     node_modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2 \
     node_modules/@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2 \
     static/vendor/
+RUN for font in inter noto-sans-arabic noto-sans-devanagari noto-sans-hebrew noto-sans-jp noto-sans-kr noto-sans-sc noto-sans-thai; do mkdir -p static/vendor/pdf/$font && cp node_modules/@fontsource/$font/unicode.json node_modules/@fontsource/$font/files/*-[46]00-normal.woff2 static/vendor/pdf/$font/; done
 
 FROM python:3.11.11-slim-bookworm AS build
 WORKDIR /srv/shardplan

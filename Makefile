@@ -18,6 +18,9 @@ VENDORED := node_modules/htmx.org/dist/htmx.min.js \
 	node_modules/plotly.js-basic-dist-min/plotly-basic.min.js \
 	node_modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2 \
 	node_modules/@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2
+# What PDF files are set in: one for the page, the others for the scripts that it lacks.
+PDF_FONTS := inter noto-sans-arabic noto-sans-devanagari noto-sans-hebrew noto-sans-jp noto-sans-kr \
+	noto-sans-sc noto-sans-thai
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format docs accuracy conformance bench cold-start assets lock clean
@@ -101,4 +104,5 @@ static/vendor/.installed: package.json package-lock.json
 	$(NPM_CI)
 	mkdir -p static/vendor
 	cp $(VENDORED) static/vendor/
+	for font in $(PDF_FONTS); do mkdir -p static/vendor/pdf/$$font && cp node_modules/@fontsource/$$font/unicode.json node_modules/@fontsource/$$font/files/*-[46]00-normal.woff2 static/vendor/pdf/$$font/; done
 	@touch $@
