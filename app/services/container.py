@@ -15,6 +15,7 @@ from app.services.clock import Clock, utc_now
 from app.services.configuring import Configurer
 from app.services.estimating import Estimator
 from app.services.evidence import Evidence, measured_evidence
+from app.services.exploring import Explorer
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
 from app.services.no_profiles import NoProfiles
@@ -59,6 +60,7 @@ class Services:
     estimator: Estimator
     planner: Planner
     recommender: Recommender
+    explorer: Explorer
     configurer: Configurer
     systems: SystemFinder
     claims: JudgedClaims
@@ -102,6 +104,7 @@ class Workspaces:
             estimator=estimator,
             planner=planner,
             recommender=Recommender(planner, catalog.version),
+        explorer=Explorer(estimator),
             configurer=Configurer(estimator),
             systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
             claims=shared.claims,
