@@ -103,3 +103,8 @@ def _wait_until_ready(server: subprocess.Popen[bytes], pid_file: Path) -> None:
             pass
         time.sleep(0.05)
     raise RuntimeError("PostgreSQL did not get ready within 30 seconds")
+
+
+def client_programs() -> Path:
+    """The folder with `pg_dump` and `pg_restore` of the server's own version."""
+    return _installation() / PARTS[0] / "bin"

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from app.cli import keys
+from app.cli import backup, keys, restore
 from app.domain.errors import InvalidInput
 from app.services.errors import ServiceError
 from app.settings import Settings
+from app.storage.backups import BackupFailed
 from app.storage.errors import SchemaTooNew, StorageUnavailable
 
 # Each has `add_to(commands)`, which sets `run(arguments, settings)` as its parser's default.
-COMMANDS = (keys,)
+COMMANDS = (keys, backup, restore)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StorageUnavailable as error:
         sys.stderr.write(f"The database cannot be used: {error.__cause__ or error}\n")
         return 1
-    except (ValueError, SchemaTooNew, ServiceError) as error:
+    except (ValueError, BackupFailed, SchemaTooNew, ServiceError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return status

@@ -24,7 +24,7 @@ def _config() -> Config:
 
 
 @cache
-def _known_revisions() -> tuple[str, ...]:
+def known_revisions() -> tuple[str, ...]:
     """Every revision that this version has a script for, newest first."""
     scripts = ScriptDirectory.from_config(_config()).walk_revisions()
     return tuple(script.revision for script in scripts)
@@ -32,7 +32,7 @@ def _known_revisions() -> tuple[str, ...]:
 
 def expected_revision() -> str:
     """The schema that this version of the product works with."""
-    return _known_revisions()[0]
+    return known_revisions()[0]
 
 
 def present_revision(connection: Connection) -> str:
@@ -54,7 +54,7 @@ def migrate(connection: Connection) -> None:
     present = present_revision(connection)
     if present == expected_revision():
         return
-    if present and present not in _known_revisions():
+    if present and present not in known_revisions():
         raise SchemaTooNew(
             f"The database has schema {present}, made by a newer version of Shardplan; this "
             f"version knows schemas up to {expected_revision()}. Start the newer version, or "
