@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from app.api import v1 as api
 from app.api.v1.examples import response_examples
 from app.domain.version import ENGINE_VERSION
+from app.http.access import AccessMiddleware
 from app.http.body_limit import BodyLimitMiddleware
 from app.http.cross_site import CrossSiteMiddleware
 from app.http.head import HeadMiddleware
@@ -26,11 +27,13 @@ from app.http.observing import ObservingMiddleware
 from app.http.openapi import install_openapi, operation_id
 from app.http.private import PrivateMiddleware
 from app.http.problems import ErrorMiddleware, install_error_handlers
+from app.http.rate_limit import limiter_of
+from app.http.redaction import redact_server_logs
 from app.http.request_id import RequestIdMiddleware
 from app.http.security_headers import SecurityHeadersMiddleware
 from app.http.serving import DrainingMiddleware, Lifecycle, serve
 from app.http.static import STATIC_FOLDER, CachedStaticFiles, favicon
-from app.services.container import build_services
+from app.services.container import build_workspaces
 from app.settings import Settings
 from app.storage.errors import SchemaTooNew, StorageUnavailable
 from app.web import router as web_router
@@ -40,7 +43,9 @@ from app.web.errors import render_error
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The whole product as one ASGI application. Its database opens when the server starts."""
     settings = settings or Settings()
-    services = build_services(settings)
+    redact_server_logs()
+    workspaces = build_workspaces(settings)
+    services = workspaces.services()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -64,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = services
     app.state.lifecycle = Lifecycle()
     app.state.metrics = Metrics(services)
+    app.state.workspaces = workspaces
     app.include_router(health_router)
     app.include_router(api.router)
     app.include_router(web_router)
@@ -75,8 +81,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(HeadMiddleware)
     app.add_middleware(JsonBodyMiddleware, prefix=api.router.prefix)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    if settings.access == "keys":
+        app.add_middleware(AccessMiddleware, access=services.access, limiter=limiter_of(settings))
     app.add_middleware(CrossSiteMiddleware)
-    if not settings.allow_remote:
+    # With keys another site's page gains nothing here: it has neither a key nor the cookie.
+    if settings.access == "open" and not settings.allow_remote:
         app.add_middleware(KnownHostMiddleware, host=settings.host)
     app.add_middleware(ErrorMiddleware)
     app.add_middleware(PrivateMiddleware)
@@ -113,6 +122,7 @@ def main() -> int:
         app,
         host=settings.host,
         port=settings.port,
+        trusted_proxies=settings.trusted_proxies,
         grace_seconds=settings.shutdown_grace_seconds,
     )
     return 0

@@ -36,9 +36,32 @@ def test_open_access_does_not_leave_loopback_unless_told() -> None:
     assert Settings(host="0.0.0.0", allow_remote=True).host == "0.0.0.0"
 
 
-def test_another_access_mode_does_not_exist_yet() -> None:
-    with pytest.raises(ValidationError, match="the only mode is 'open'"):
-        Settings(access="keys")
+def test_access_by_key_may_leave_loopback() -> None:
+    assert Settings(host="0.0.0.0", access="keys").host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("ACCESS", "closed", "'open' or 'keys'"),
+        ("RATE_LIMIT_KEY", "many", "use for example 600/minute"),
+        ("RATE_LIMIT_ADDRESS", "0/minute", "use for example 600/minute"),
+        ("RATE_LIMIT_URL", "http://cache", "use memory:// or redis://"),
+        ("TRUSTED_PROXIES", "127.0.0.1,proxy", "'proxy' is no address or network"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, remedy: str
+) -> None:
+    monkeypatch.setenv(f"SHARDPLAN_{name}", value)
+
+    with pytest.raises(ValidationError, match=remedy):
+        Settings()
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    assert Settings(trusted_proxies="10.0.0.0/8, ::1").trusted_proxies == "10.0.0.0/8, ::1"
+    assert not Settings(trusted_proxies="").trusted_proxies
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

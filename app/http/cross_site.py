@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class CrossSiteMiddleware:
@@ -25,7 +25,7 @@ class CrossSiteMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
             scope["type"] == "http"
-            and scope["method"] not in _SAFE_METHODS
+            and scope["method"] not in SAFE_METHODS
             and _comes_from_elsewhere(Headers(scope=scope))
         ):
             raise HTTPException(403, "This was sent from another site. Send it from our own pages.")

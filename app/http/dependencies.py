@@ -8,8 +8,9 @@ from typing import Annotated, cast
 from fastapi import Depends, Form, Header, Request
 
 from app.domain.errors import FieldError, InvalidInput
+from app.http.access import principal_of
 from app.services.concurrency import IfMatch
-from app.services.container import Services
+from app.services.container import Services, Workspaces
 from app.services.errors import PreconditionRequired
 
 _ENTITY_TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*')
@@ -17,8 +18,9 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def services_of(request: Request) -> Services:
-    """The services that `create_app` wired."""
-    return cast(Services, request.app.state.services)
+    """The services of the workspace that whoever asks belongs to."""
+    workspaces = cast(Workspaces, request.app.state.workspaces)
+    return workspaces.of(principal_of(request))
 
 
 def etag(version: int) -> str:

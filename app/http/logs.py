@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Literal
 
+from app.http.redaction import RedactingFilter
 from app.http.request_id import RequestIdFilter
 
 LogFormat = Literal["text", "json"]
@@ -30,7 +31,7 @@ class JsonFormatter(logging.Formatter):
         }
         line |= {name: values[name] for name in _FIELDS if name in values}
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -38,5 +39,6 @@ def configure_logging(log_format: LogFormat) -> None:
     """Sends every logger's lines to standard error, each with the id of its request."""
     handler = logging.StreamHandler()
     handler.addFilter(RequestIdFilter())
+    handler.addFilter(RedactingFilter())
     handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -10,7 +10,12 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Referrer-Policy": "no-referrer",
 }
-SHARE_PATHS = ("/s/", "/api/v1/shares/")
+_SHARE_PATHS = ("/s/", "/api/v1/shares/")
+
+
+def is_share_path(path: str) -> bool:
+    """Whether what is at a path belongs to a shared link."""
+    return f"{path}/".startswith(_SHARE_PATHS)
 
 
 class PrivateMiddleware:
@@ -24,7 +29,7 @@ class PrivateMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(SHARE_PATHS):
+        if scope["type"] != "http" or not is_share_path(scope["path"]):
             await self._app(scope, receive, send)
             return
 

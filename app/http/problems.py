@@ -18,6 +18,7 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.errors import FieldError, InvalidInput
+from app.http.redaction import redacted
 from app.http.request_id import current_request_id
 from app.http.validation import field_errors
 from app.schemas.problems import BadField, Problem
@@ -38,6 +39,7 @@ PROGRAM_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 # Own table: the standard library's phrases differ between Python versions.
 TITLES = {
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -48,6 +50,7 @@ TITLES = {
     421: "Misdirected Request",
     422: "Unprocessable Content",
     428: "Precondition Required",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -147,7 +150,7 @@ def problem_response(request: Request, fault: Fault) -> Response:
         title=fault.title,
         status=fault.status,
         detail=fault.detail,
-        instance=request.scope["path"],
+        instance=redacted(request.scope["path"]),
         request_id=current_request_id(),
         errors=[BadField(pointer=e.pointer, detail=e.detail) for e in fault.errors] or None,
     )

@@ -129,7 +129,9 @@ class ProblemProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def serve(app: FastAPI, *, host: str, port: int, grace_seconds: float) -> None:
+def serve(
+    app: FastAPI, *, host: str, port: int, trusted_proxies: str, grace_seconds: float
+) -> None:
     """Serves an application with a `lifecycle` in its state until a signal ends it."""
     config = uvicorn.Config(
         app,
@@ -140,6 +142,8 @@ def serve(app: FastAPI, *, host: str, port: int, grace_seconds: float) -> None:
         ws="none",
         access_log=False,  # it would write the tokens of shared links; ours has templates
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
         log_config=None,  # one format for everything
         timeout_graceful_shutdown=ANSWER_SECONDS,
     )

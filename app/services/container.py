@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from app.catalog import Catalog, load_catalog
 from app.catalog.claims import load_claims
-from app.services.access import AccessService
+from app.services.access import AccessService, Principal
 from app.services.accuracy import AccuracyService
 from app.services.catalog_documents import CatalogDocuments
 from app.services.claims import JudgedClaims
@@ -22,13 +22,14 @@ from app.services.no_profiles import NoProfiles
 from app.services.planning import Planner
 from app.services.plans import PlanService
 from app.services.profile_source import SavedProfiles
+from app.services.profile_transfer import ProfileTransfer
 from app.services.recommending import Recommender
 from app.services.resolving import Resolver
 from app.services.shares import ShareService
 from app.services.system_search import SystemFinder
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.workspaces import DEFAULT_WORKSPACE
+from app.storage.workspaces import DEFAULT_WORKSPACE, NO_WORKSPACE
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Services:
     model_profiles: ModelProfiles
     hardware_profiles: HardwareProfiles
     profiles: SavedProfiles
+    profile_transfer: ProfileTransfer
     resolver: Resolver
     estimator: Estimator
     planner: Planner
@@ -82,6 +84,13 @@ class Workspaces:
         """The services of a workspace, by its id."""
         return self._made(workspace)
 
+    def of(self, principal: Principal | None) -> Services:
+        """The services for whoever asks; where a key is needed, those of nowhere without one."""
+        if principal is not None:
+            return self.services(principal.workspace)
+        is_open = self._shared.settings.access == "open"
+        return self.services(DEFAULT_WORKSPACE if is_open else NO_WORKSPACE)
+
     def _make(self, workspace: str) -> Services:
         shared, database = self._shared, self._database.within(workspace)
         catalog, clock = shared.catalog, shared.clock
@@ -100,11 +109,14 @@ class Workspaces:
             model_profiles=model_profiles,
             hardware_profiles=hardware_profiles,
             profiles=profiles,
+            profile_transfer=ProfileTransfer(
+                database, clock, model_profiles, hardware_profiles, catalog.version
+            ),
             resolver=resolver,
             estimator=estimator,
             planner=planner,
             recommender=Recommender(planner, catalog.version),
-        explorer=Explorer(estimator),
+            explorer=Explorer(estimator),
             configurer=Configurer(estimator),
             systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
             claims=shared.claims,

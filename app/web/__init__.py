@@ -16,6 +16,7 @@ from app.web import (
     planner,
     plans,
     shares,
+    sign_in,
     systems,
     theme,
     vendor,
@@ -35,6 +36,7 @@ for page in (
     accuracy,
     plans,
     shares,
+    sign_in,
     theme,
     vendor,
 ):

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.http.access import principal_of
 from app.http.static import static_url
 from app.web import assets, navigation, numbers
 from app.web.options import vendor_name
@@ -39,7 +40,12 @@ def theme_of(request: Request) -> str:
 
 def _shared_context(request: Request) -> dict[str, Any]:
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return {"theme": theme_of(request), "here": here, "path": request.url.path}
+    return {
+        "theme": theme_of(request),
+        "here": here,
+        "path": request.url.path,
+        "principal": principal_of(request),
+    }
 
 
 _templates = Jinja2Blocks(directory=TEMPLATES, context_processors=[_shared_context])

@@ -21,3 +21,11 @@ def shared_plan(request: Request, services: ServicesDep, token: str) -> Response
         "expires_at": shared.expires_at,
     }
     return render(request, "shared/page.html", context)
+
+
+@router.get("/s")
+@router.get("/s/{rest:path}")
+def no_shared_plan(services: ServicesDep) -> Response:
+    """What cannot be a token leads where an unknown one leads."""
+    services.shares.open("")
+    raise AssertionError("an empty token opened a plan")

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.web.own_pages import own_page
 from app.web.rendering import THEMES, is_fragment_request
 
 router = APIRouter(include_in_schema=False)
@@ -21,16 +22,10 @@ def choose_theme(
 ) -> Response:
     """Keeps the choice and goes back; an unknown theme goes back to the browser's preference."""
     stays = is_fragment_request(request)
-    back = RedirectResponse(_own_page(next_page), status_code=303)
+    back = RedirectResponse(own_page(next_page), status_code=303)
     response: Response = Response(status_code=204) if stays else back
     if theme in THEMES:
         response.set_cookie("theme", theme, max_age=_YEAR, samesite="lax", httponly=True)
     else:
         response.delete_cookie("theme", samesite="lax", httponly=True)
     return response
-
-
-def _own_page(address: str) -> str:
-    """The address when it is a path of ours, else the planner."""
-    path = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if path and address.isprintable() else "/"

@@ -13,6 +13,8 @@ GET /healthz
 GET /metrics
 GET /openapi.json
 GET /readyz
+GET /api/v1/shares
+GET /api/v1/shares/{rest:path}
 GET /vendor/plotly.min.js
 """
 
@@ -45,7 +47,12 @@ GET /plans/{plan_id}
 POST /plans/{plan_id}/delete
 POST /plans/{plan_id}/shares
 POST /plans/{plan_id}/shares/{share_id}/revoke
+GET /s
+GET /s/{rest:path}
 GET /s/{token}
+GET /sign-in
+POST /sign-in
+POST /sign-out
 GET /systems
 POST /theme
 """

@@ -70,3 +70,11 @@ def open_share(token: str, services: ServicesDep) -> Response:
     """The plan behind a link, read only. Unknown, ended and revoked tokens are the same 404."""
     shared = services.shares.open(token)
     return Response(shared.document(), media_type="application/json")
+
+
+@router.get("/shares", include_in_schema=False)
+@router.get("/shares/{rest:path}", include_in_schema=False)
+def no_share(services: ServicesDep) -> Response:
+    """What cannot be a token is answered like an unknown one."""
+    services.shares.open("")
+    raise AssertionError("an empty token opened a plan")

@@ -1,0 +1,315 @@
+"""Who may do what: every route, asked by everybody that there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.testclient import TestClient
+
+from app.http.access import COOKIE
+from app.main import create_app
+from app.services.access import AccessService
+from app.settings import Settings
+from tests.conftest import ADDRESS
+from tests.factories import Json, new_hardware_profile, new_model_profile, new_plan
+
+# No key is needed.
+EVERYBODY = """
+GET /favicon.ico
+GET /healthz
+GET /metrics
+GET /readyz
+GET /s
+GET /s/{rest:path}
+GET /s/{token}
+GET /api/v1/shares
+GET /api/v1/shares/{rest:path}
+GET /api/v1/shares/{token}
+GET /sign-in
+POST /sign-in
+POST /sign-out
+POST /theme
+"""
+# They change something: a key that may only read is refused. Every GET is for such a key.
+WRITERS = """
+POST /gpus
+POST /gpus/{profile_id}/delete
+POST /models
+POST /models/{profile_id}/delete
+POST /plans
+POST /plans/{plan_id}/delete
+POST /plans/{plan_id}/shares
+POST /plans/{plan_id}/shares/{share_id}/revoke
+POST /api/v1/hardware-profiles
+DELETE /api/v1/hardware-profiles/{profile_id}
+PUT /api/v1/hardware-profiles/{profile_id}
+POST /api/v1/model-profiles
+DELETE /api/v1/model-profiles/{profile_id}
+PUT /api/v1/model-profiles/{profile_id}
+POST /api/v1/plans
+DELETE /api/v1/plans/{plan_id}
+PUT /api/v1/plans/{plan_id}
+POST /api/v1/plans/{plan_id}/shares
+DELETE /api/v1/plans/{plan_id}/shares/{share_id}
+"""
+# They compute and keep nothing.
+COMPUTING = """
+POST /accuracy/comparisons
+POST /compare/clear
+POST /api/v1/accuracy/comparisons
+POST /api/v1/configurations
+POST /api/v1/estimates
+POST /api/v1/recommendations
+POST /api/v1/system-searches
+"""
+# What a route needs to get as far as the object that it names.
+BODIES: dict[str, Json] = {
+    "PUT /api/v1/plans/{plan_id}": {"json": new_plan()},
+    "POST /api/v1/plans/{plan_id}/shares": {"json": {}},
+    "PUT /api/v1/hardware-profiles/{profile_id}": {"json": new_hardware_profile()},
+    "PUT /api/v1/model-profiles/{profile_id}": {"json": new_model_profile()},
+    "POST /gpus/{profile_id}/delete": {"data": {"version": "1"}},
+    "POST /models/{profile_id}/delete": {"data": {"version": "1"}},
+    "POST /plans/{plan_id}/delete": {"data": {"version": "1"}},
+}
+
+
+def lines(text: str) -> set[str]:
+    return set(filter(None, text.split("\n")))
+
+
+def served() -> list[str]:
+    app = create_app(Settings())
+    found = {
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    return sorted(found)
+
+
+ROUTES = served()
+OF_OBJECTS = [route for route in ROUTES if re.search(r"\{(plan|profile|share)_id\}", route)]
+
+
+@dataclass
+class House:
+    """A product with keys, and objects of one workspace in it."""
+
+    client: TestClient
+    keys: dict[str, str]
+    session: str
+    ids: dict[str, str]
+
+    def send(self, route: str, who: str, **more: Any) -> Any:
+        method, _, path = route.partition(" ")
+        kind = "model" if "model" in path else "hardware"
+        names = self.ids | {"profile_id": self.ids[kind]}
+        path = re.sub(r"\{(\w+)(:path)?\}", lambda found: names.get(found[1], "x"), path)
+        headers = {"If-Match": "*", "Origin": ADDRESS}
+        if who == "session":
+            headers["Cookie"] = f"{COOKIE}={self.session}"
+        elif who != "nobody":
+            headers["Authorization"] = f"Bearer {self.keys[who]}"
+        return self.client.request(
+            method, path, headers=headers, follow_redirects=False, **(BODIES.get(route, {}) | more)
+        )
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("keys")
+    settings = Settings(
+        database_url=f"sqlite:///{folder}/shardplan.db",
+        access="keys",
+        rate_limit_key="100000/minute",
+        rate_limit_address="100000/minute",
+    )
+    app = create_app(settings)
+    with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as client:
+        access: AccessService = app.state.services.access
+        keys = {
+            "writer": access.create_key("writer", "Sales", "write").secret,
+            "reader": access.create_key("reader", "Sales", "read").secret,
+            "stranger": access.create_key("stranger", "Support", "write").secret,
+            "unknown": "shardplan_" + "A" * 43,
+        }
+        revoked = access.create_key("revoked", "Sales", "write")
+        access.revoke_key(revoked.id)
+        keys["revoked"] = revoked.secret
+        session = access.sign_in(keys["writer"])
+        assert session is not None
+
+        def made(path: str, body: Json) -> str:
+            headers = {"Authorization": f"Bearer {keys['writer']}"}
+            response = client.post(f"/api/v1/{path}", json=body, headers=headers)
+            assert response.status_code == 201, response.text
+            return str(response.json()["id"])
+
+        plan = made("plans", new_plan())
+        ids = {
+            "plan_id": plan,
+            "share_id": made(f"plans/{plan}/shares", {}),
+            "hardware": made("hardware-profiles", new_hardware_profile()),
+            "model": made("model-profiles", new_model_profile()),
+        }
+        yield House(client, keys, session.token, ids)
+
+
+def test_every_route_has_a_rule() -> None:
+    changing = {route for route in ROUTES if not route.startswith("GET ")}
+    stated = lines(WRITERS) | lines(COMPUTING) | lines(EVERYBODY)
+
+    assert changing <= stated, "say above who may use these"
+    assert stated <= set(ROUTES) | {"GET /metrics"}, "these are gone"
+
+
+@pytest.mark.parametrize("who", ["nobody", "unknown", "revoked"])
+def test_nobody_gets_in_without_a_key_that_works(house: House, who: str) -> None:
+    for route in ROUTES:
+        response = house.send(route, who)
+        if route in lines(EVERYBODY):
+            assert response.status_code != 401, route
+            assert not response.headers.get("location", "").startswith("/sign-in?"), route
+        elif "/api/" in route or "openapi" in route:
+            assert response.status_code == 401, route
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.headers["www-authenticate"].startswith('Bearer realm="shardplan"')
+        else:
+            assert response.status_code == 303, route
+            assert response.headers["location"].startswith("/sign-in?next=%2F"), route
+
+
+def test_a_key_that_reads_changes_nothing(house: House) -> None:
+    for route in ROUTES:
+        refused = house.send(route, "reader").status_code == 403
+        assert refused == (route in lines(WRITERS)), route
+
+
+@pytest.mark.parametrize("who", ["stranger", "session", "writer"])
+def test_whoever_may_write_is_refused_nothing(house: House, who: str) -> None:
+    kept = set() if who == "stranger" else lines(WRITERS) | {"POST /sign-out"}
+    for route in sorted(set(ROUTES) - kept):  # the stranger's workspace has nothing to lose
+        response = house.send(route, who)
+        assert response.status_code not in (401, 403), route
+        assert response.status_code < 500, route
+        assert not response.headers.get("location", "").startswith("/sign-in?"), route
+
+
+@pytest.mark.parametrize("route", OF_OBJECTS)
+def test_an_object_of_another_workspace_is_not_there(house: House, route: str) -> None:
+    assert house.send(route, "stranger").status_code == 404
+
+
+def test_lists_and_menus_show_nothing_of_another_workspace(house: House) -> None:
+    ids = "|".join(house.ids.values())
+    for route in ROUTES:
+        if route.startswith("GET ") and "{" not in route:
+            assert not re.search(ids, house.send(route, "stranger").text), route
+
+
+def test_another_workspaces_profile_plans_nothing(house: House) -> None:
+    for name, body in (
+        ("model", {"model": {"profile": house.ids["model"]}, "hardware": {"gpu": "h100-80-sxm"}}),
+        (
+            "hardware",
+            {
+                "model": {"id": "meta-llama/Llama-3.2-1B"},
+                "hardware": {"profile": house.ids["hardware"]},
+            },
+        ),
+    ):
+        for route in ("estimates", "recommendations"):
+            mine = house.send(f"POST /api/v1/{route}", "writer", json=body)
+            theirs = house.send(f"POST /api/v1/{route}", "stranger", json=body)
+            assert mine.status_code == 200, mine.text
+            assert theirs.status_code == 422
+            assert theirs.json()["errors"][0]["pointer"] == f"/{name}/profile"
+
+
+def test_an_idempotency_key_of_one_workspace_is_free_in_another(house: House) -> None:
+    answers = []
+    for who, name in (("writer", "Ours"), ("stranger", "Theirs")):
+        headers = {"Authorization": f"Bearer {house.keys[who]}", "Idempotency-Key": "same"}
+        body = new_hardware_profile(name=name)
+        answers.append(house.client.post("/api/v1/hardware-profiles", json=body, headers=headers))
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert [answer.json()["name"] for answer in answers] == ["Ours", "Theirs"]
+
+
+def test_a_link_opens_for_everybody(house: House) -> None:
+    route = "POST /api/v1/plans/{plan_id}/shares"
+    token = house.send(route, "writer", json={}).json()["token"]
+
+    for who in ("nobody", "stranger", "revoked"):
+        for address in (f"/s/{token}", f"/api/v1/shares/{token}"):
+            assert house.send(f"GET {address}", who).status_code == 200
+    assert house.send(f"GET /plans/{house.ids['plan_id']}", "nobody").status_code == 303
+
+
+def test_the_objects_have_survived_all_this(house: House) -> None:
+    for route in OF_OBJECTS:
+        if route.startswith("GET "):
+            assert house.send(route, "writer").status_code == 200, route
+
+
+def test_a_session_needs_to_say_where_a_change_comes_from(house: House) -> None:
+    cookie = {"Cookie": f"{COOKIE}={house.session}"}
+    address = "/api/v1/hardware-profiles"
+
+    silent = house.client.post(address, json=new_hardware_profile(), headers=cookie)
+    elsewhere = house.client.post(
+        address, json=new_hardware_profile(), headers=cookie | {"Origin": "https://evil.example"}
+    )
+
+    assert (silent.status_code, elsewhere.status_code) == (403, 403)
+    assert house.client.get(address, headers=cookie).status_code == 200
+
+
+def test_a_bad_key_is_not_excused_by_a_good_session(house: House) -> None:
+    headers = {"Cookie": f"{COOKIE}={house.session}", "Authorization": "Bearer wrong"}
+
+    response = house.client.get("/api/v1/plans", headers=headers)
+
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Digest", "shardplan"])
+def test_keys_come_as_bearers_only(house: House, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} {house.keys['writer']}"}
+
+    assert house.client.get("/api/v1/plans", headers=headers).status_code == 401
+
+
+def test_what_belongs_to_a_workspace_stays_in_no_cache(house: House) -> None:
+    for path in ("/plans", "/api/v1/plans", "/"):
+        assert house.send(f"GET {path}", "session").headers["cache-control"] == "no-store"
+
+
+def test_a_fragment_is_not_replaced_by_the_sign_in_form(house: House) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": f"{ADDRESS}/?gpu=h100-80-sxm"}
+
+    response = house.client.get("/?gpu=x", headers=headers, follow_redirects=False)
+
+    assert response.status_code == 401
+    assert response.headers["hx-redirect"] == "/sign-in?next=%2F%3Fgpu%3Dh100-80-sxm"
+
+
+def test_where_access_is_open_nobody_needs_a_key_and_a_wrong_one_does_no_harm(
+    app: FastAPI, client: TestClient
+) -> None:
+    headers = {"Authorization": "Bearer shardplan_wrong", "Cookie": f"{COOKIE}=wrong"}
+
+    assert client.get("/api/v1/plans", headers=headers).status_code == 200
+    assert client.get("/sign-in?next=/plans", follow_redirects=False).headers["location"] == (
+        "/plans"
+    )
