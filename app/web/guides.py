@@ -70,7 +70,7 @@ def guide(name: str) -> Guide:
         _lead_links_to_pages(token.children or ())
     title, rest = tokens[1].content, tokens[3:]
     body = markdown.renderer.render(rest, markdown.options, {})
-    return Guide(title, _scrollable_tables(body), contents)
+    return Guide(title, _within_reach(body), contents)
 
 
 def _name_headings(tokens: Sequence[Token]) -> tuple[Heading, ...]:
@@ -110,8 +110,9 @@ def page_address(link: str) -> str | None:
     return f"/guides/{path[:-3]}{suffix}" if path[:-3] in names() else None
 
 
-def _scrollable_tables(html: str) -> Markup:
-    """A wide table scrolls inside its own frame, reachable by keyboard."""
+def _within_reach(html: str) -> Markup:
+    """What is wider than the page scrolls inside its own frame, also by keyboard."""
     frame = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
-    framed = html.replace("<table", f"{frame}<table").replace("</table>", "</table></div>")
+    framed = html.replace("<table>", f"{frame}<table>").replace("</table>", "</table></div>")
+    framed = framed.replace("<pre>", '<pre tabindex="0" role="region" aria-label="Example">')
     return Markup(framed)  # noqa: S704 - rendered from our own documents, with raw HTML off
