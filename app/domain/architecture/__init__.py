@@ -4,15 +4,23 @@ from app.domain.architecture.layer import LLAMA_MODULES, Layer
 from app.domain.architecture.mixers import (
     Attention,
     AttentionNames,
-    GatedDeltaNet,
     LatentAttention,
-    Mamba2,
     Mixer,
+    ParallelMixers,
     Projection,
     SparseIndexer,
 )
 from app.domain.architecture.mlps import MLP, Activation, DenseMLP, MixtureOfExperts, MoePart
 from app.domain.architecture.model import LLAMA_ROOT, ModelSpec, RootPart, share_equal
+from app.domain.architecture.recurrent import (
+    GatedDeltaNet,
+    KimiDelta,
+    LightningAttention,
+    Mamba1,
+    Mamba2,
+    Recurrent,
+    ShortConvolution,
+)
 from app.domain.architecture.tensors import NormKind, Role, Tensor
 
 __all__ = [
@@ -24,17 +32,23 @@ __all__ = [
     "AttentionNames",
     "DenseMLP",
     "GatedDeltaNet",
+    "KimiDelta",
     "LatentAttention",
     "Layer",
+    "LightningAttention",
+    "Mamba1",
     "Mamba2",
     "Mixer",
     "MixtureOfExperts",
     "ModelSpec",
     "MoePart",
     "NormKind",
+    "ParallelMixers",
     "Projection",
+    "Recurrent",
     "Role",
     "RootPart",
+    "ShortConvolution",
     "SparseIndexer",
     "Tensor",
     "share_equal",

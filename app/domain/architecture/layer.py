@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
 
-from app.domain.architecture.mixers import Attention, LatentAttention, Mixer
+from app.domain.architecture.mixers import Attention, LatentAttention, Mixer, ParallelMixers
 from app.domain.architecture.mlps import MLP, MixtureOfExperts, MoePart
 from app.domain.architecture.tensors import NormKind, Tensor, linear, norm
 
@@ -63,6 +63,8 @@ class Layer:
     @property
     def attention(self) -> Attention | LatentAttention | None:
         """The layer's softmax attention; None for recurrent and feed-forward layers."""
+        if isinstance(self.mixer, ParallelMixers):
+            return self.mixer.attention
         return self.mixer if isinstance(self.mixer, (Attention, LatentAttention)) else None
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What mixes tokens in a decoder layer: attention, latent attention and recurrent blocks.
+"""What mixes tokens in a decoder layer: attention, latent attention, recurrent blocks beside it.
 
 A block states its dimensions; `tensors(hidden_size, norm)` lists its parameters in the order in
 which transformers registers them, with names below the layer (`self_attn.q_proj.weight`).
@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from app.domain.architecture.recurrent import Recurrent
 from app.domain.architecture.tensors import NormKind, Tensor, linear, norm, parameter
 
-Projection = Literal["q", "k", "v", "qkv", "o", "q_norm", "k_norm"]
+Projection = Literal["q", "k", "v", "qkv", "o", "gate", "q_norm", "k_norm"]
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,12 @@ class AttentionNames:
 class Attention:
     """Multi-head or grouped-query attention.
 
-    `qk_norm`: `head` normalises each head's channels, `full` the whole projection.
+    `qk_norm`: `head` normalises each head's channels with one weight for all heads, `heads` with a
+    weight of (heads, channels), `each` by a norm for each head, `full` the whole projection.
     `sliding_window` in tokens, None where every token sees all before it. `sinks`: one learned
-    logit per head. `output_gate`: the query projection is twice as wide, its second half gates the
-    output. `rotary_dim` are the channels of a head that are rotated (0: no rotary embedding),
+    logit per head. A `gate` among the parts is a projection as wide as the queries', whose sigmoid
+    gates the output; with `output_gate` it is the second half of the query projection.
+    `rotary_dim` are the channels of a head that are rotated (0: no rotary embedding),
     `joined_rotary` whether the code joins them to the rest even where there is no rest.
     `softcap`: scores pass through a scaled tanh, which the fused kernels of SDPA cannot do.
     `conv1d`: weights are stored transposed, as GPT-2's Conv1D does.
@@ -52,7 +55,7 @@ class Attention:
     head_dim: int
     qkv_bias: bool = False
     output_bias: bool = False
-    qk_norm: Literal["none", "head", "full"] = "none"
+    qk_norm: Literal["none", "head", "heads", "each", "full"] = "none"
     sliding_window: int | None = None
     sinks: bool = False
     output_gate: bool = False
@@ -90,8 +93,7 @@ class Attention:
     def tensors(self, hidden_size: int, norm_kind: NormKind) -> tuple[Tensor, ...]:
         q, kv = self.q_width, self.kv_width
         q_out = 2 * q if self.output_gate else q
-        sizes = {"q": q_out, "k": kv, "v": kv, "qkv": q_out + 2 * kv}
-        normed = {"none": (0, 0), "head": (self.head_dim,) * 2, "full": (q, kv)}[self.qk_norm]
+        sizes = {"q": q_out, "k": kv, "v": kv, "qkv": q_out + 2 * kv, "gate": q}
         found: list[Tensor] = []
         if self.sinks:
             found += parameter(f"{self.names.module}.sinks", self.heads)
@@ -100,11 +102,22 @@ class Attention:
             if part == "o":
                 found += linear(name, q, hidden_size, self.output_bias, self.conv1d)
             elif part in ("q_norm", "k_norm"):
-                size = normed[part == "k_norm"]
-                found += norm(name, size, norm_kind) if size else ()
+                heads = self.heads if part == "q_norm" else self.kv_heads
+                found += self._norm(name, heads, norm_kind)
             else:
-                found += linear(name, hidden_size, sizes[part], self.qkv_bias, self.conv1d)
+                bias = self.qkv_bias and part != "gate"
+                found += linear(name, hidden_size, sizes[part], bias, self.conv1d)
         return tuple(found)
+
+    def _norm(self, name: str, heads: int, kind: NormKind) -> tuple[Tensor, ...]:
+        if self.qk_norm == "none":
+            return ()
+        if self.qk_norm == "heads":
+            return parameter(f"{name}.weight", heads, self.head_dim, role="norm")
+        if self.qk_norm == "each":
+            each = (f"{name}.norms.{index}" for index in range(heads))
+            return tuple(t for n in each for t in norm(n, self.head_dim, "layernorm_nobias"))
+        return norm(name, self.head_dim * (heads if self.qk_norm == "full" else 1), kind)
 
 
 @dataclass(frozen=True)
@@ -132,6 +145,7 @@ class LatentAttention:
 
     `query_rank` is None where queries are projected directly. A query or key head has
     `nope_dim + rope_dim` channels, a value head `value_dim`; `kv_rank` channels are shared by all.
+    `shares_indexer`: reads the tokens that an earlier layer's indexer picked.
     Mirrors DeepseekV2Attention, DeepseekV3Attention, Glm4MoeLiteAttention, DeepseekV32Attention.
     Source: DeepSeek-V2 (arXiv 2405.04434), section 2.1.
     """
@@ -144,6 +158,7 @@ class LatentAttention:
     value_dim: int
     bias: bool = False
     indexer: SparseIndexer | None = None
+    shares_indexer: bool = False
     module: str = "self_attn"
 
     @property
@@ -192,105 +207,20 @@ class LatentAttention:
 
 
 @dataclass(frozen=True)
-class GatedDeltaNet:
-    """Linear attention with a gated delta rule: a short convolution, then a recurrent state.
+class ParallelMixers:
+    """A state-space block and attention that read the same input; their outputs are added.
 
-    `fused_projections`: Qwen3-Next makes q, k, v, z with one matrix and b, a with another, where
-    Qwen3.5 has four. Mirrors Qwen3NextGatedDeltaNet and Qwen3_5GatedDeltaNet.
-    Source: Gated Delta Networks (arXiv 2412.06464).
+    Mirrors FalconH1DecoderLayer. Source: Falcon-H1 (arXiv 2507.22448).
     """
 
-    key_heads: int
-    value_heads: int
-    key_dim: int
-    value_dim: int
-    conv_kernel: int
-    fused_projections: bool = False
-    module: str = "linear_attn"
-
-    @property
-    def key_width(self) -> int:
-        """Channels of all key heads; the queries have as many."""
-        return self.key_heads * self.key_dim
-
-    @property
-    def value_width(self) -> int:
-        """Channels of all value heads, and of the output gate z."""
-        return self.value_heads * self.value_dim
-
-    @property
-    def conv_width(self) -> int:
-        """Channels that pass through the convolution: queries, keys and values."""
-        return 2 * self.key_width + self.value_width
+    recurrent: Recurrent
+    attention: Attention
 
     def tensors(self, hidden_size: int, norm_kind: NormKind) -> tuple[Tensor, ...]:
-        at = self.module
-        first = (
-            *parameter(f"{at}.dt_bias", self.value_heads),
-            *parameter(f"{at}.A_log", self.value_heads),
-            *parameter(f"{at}.conv1d.weight", self.conv_width, 1, self.conv_kernel),
-        )
-        last = (
-            *norm(f"{at}.norm", self.value_dim, norm_kind),
-            *linear(f"{at}.out_proj", self.value_width, hidden_size),
-        )
-        if self.fused_projections:
-            return (
-                *first,
-                *linear(f"{at}.in_proj_qkvz", hidden_size, self.conv_width + self.value_width),
-                *linear(f"{at}.in_proj_ba", hidden_size, 2 * self.value_heads),
-                *last,
-            )
         return (
-            *first,
-            *last,
-            *linear(f"{at}.in_proj_qkv", hidden_size, self.conv_width),
-            *linear(f"{at}.in_proj_z", hidden_size, self.value_width),
-            *linear(f"{at}.in_proj_b", hidden_size, self.value_heads),
-            *linear(f"{at}.in_proj_a", hidden_size, self.value_heads),
+            *self.recurrent.tensors(hidden_size, norm_kind),
+            *self.attention.tensors(hidden_size, norm_kind),
         )
 
 
-@dataclass(frozen=True)
-class Mamba2:
-    """A selective state-space block: `heads` × `head_dim` channels, `groups` of `state` B and C.
-
-    Mirrors NemotronHMamba2Mixer. Source: Mamba-2 (arXiv 2405.21060).
-    """
-
-    heads: int
-    head_dim: int
-    groups: int
-    state: int
-    conv_kernel: int
-    conv_bias: bool = True
-    bias: bool = False
-    module: str = "mixer"
-
-    @property
-    def inner_width(self) -> int:
-        """Channels of all heads together."""
-        return self.heads * self.head_dim
-
-    @property
-    def conv_width(self) -> int:
-        """Channels that pass through the convolution: x, B and C."""
-        return self.inner_width + 2 * self.groups * self.state
-
-    def tensors(self, hidden_size: int, norm_kind: NormKind) -> tuple[Tensor, ...]:
-        at = self.module
-        projected = self.inner_width + self.conv_width + self.heads
-        conv_bias = (Tensor(f"{at}.conv1d.bias", (self.conv_width,), "bias"),)
-        return (
-            *parameter(f"{at}.dt_bias", self.heads),
-            *parameter(f"{at}.A_log", self.heads),
-            *parameter(f"{at}.D", self.heads),
-            *parameter(f"{at}.conv1d.weight", self.conv_width, 1, self.conv_kernel),
-            *(conv_bias if self.conv_bias else ()),
-            *linear(f"{at}.in_proj", hidden_size, projected, self.bias),
-            *norm(f"{at}.norm", self.inner_width, norm_kind),
-            *linear(f"{at}.out_proj", self.inner_width, hidden_size, self.bias),
-        )
-
-
-Mixer = Attention | LatentAttention | GatedDeltaNet | Mamba2
+Mixer = Attention | LatentAttention | Recurrent | ParallelMixers

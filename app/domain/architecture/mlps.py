@@ -8,8 +8,10 @@ from typing import Literal
 
 from app.domain.architecture.tensors import Tensor, linear, parameter
 
-Activation = Literal["silu", "gelu", "gelu_tanh", "gelu_new", "relu", "relu2"]
-MoePart = Literal["router", "experts", "shared", "shared_gate"]
+Activation = Literal["silu", "gelu", "gelu_tanh", "gelu_new", "relu", "relu2", "xielu"]
+MoePart = Literal[
+    "router", "correction", "experts", "shared", "shared_gate", "latent_in", "latent_out"
+]
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class DenseMLP:
 
     `width` is the inner size. `names` are the projections in registration order: gate, up and
     down; gate-and-up and down where `fused_gate_up`; up and down where not gated. An empty
-    `module` puts them in the layer itself. Mirrors LlamaMLP, Phi3MLP, GPT2MLP, GPTNeoXMLP,
-    Starcoder2MLP, NemotronHMLP …
+    `module` puts them in the layer itself. xIELU has two parameters of its own. Mirrors LlamaMLP,
+    Phi3MLP, GPT2MLP, GPTNeoXMLP, Starcoder2MLP, NemotronHMLP …
     """
 
     width: int
@@ -39,6 +41,8 @@ class DenseMLP:
         for leaf in inner:
             found += linear(at + leaf, hidden_size, wide, self.bias, self.conv1d)
         found += linear(at + down, self.width, hidden_size, self.bias, self.conv1d)
+        if self.activation == "xielu":
+            found += parameter(f"{at}act_fn.alpha_p", 1) + parameter(f"{at}act_fn.alpha_n", 1)
         return tuple(found)
 
 
@@ -51,6 +55,11 @@ class MixtureOfExperts:
     together; 0: none). `transposed`: (experts, in, out) instead of (experts, out, in).
     `router_linear`: the router is an `nn.Linear` rather than a bare parameter.
     `router_scales`: Gemma 4's learned scale per channel and per expert.
+    `latent`: channels that the routed experts work on between two projections of their own (0: the
+    residual stream's), as in Nemotron 3.
+    `shared_bias`: the shared network's linears have biases. `fused_shared`: its gate and up are one
+    linear. A `correction` among the parts is the frozen bias that balances the experts, of shape
+    (*correction_shape, experts).
     `parts` in registration order; names are below the layer.
     Mirrors MixtralSparseMoeBlock, Qwen3MoeSparseMoeBlock, DeepseekV3MoE, Llama4TextMoe, GptOssMLP,
     NemotronHMoE, Gemma4TextRouter + Gemma4TextExperts.
@@ -68,6 +77,10 @@ class MixtureOfExperts:
     router_linear: bool = False
     router_scales: bool = False
     shared_gate: bool = False
+    shared_bias: bool = False
+    fused_shared: bool = False
+    correction_shape: tuple[int, ...] = ()
+    latent: int = 0
     parts: tuple[tuple[MoePart, str], ...] = (
         ("experts", "mlp.experts"),
         ("router", "mlp.gate"),
@@ -78,7 +91,11 @@ class MixtureOfExperts:
         """Parameters of one routed expert."""
         inner = 2 * self.width if self.gated else self.width
         biases = inner + hidden_size if self.expert_bias else 0
-        return hidden_size * (inner + self.width) + biases
+        return self.input_width(hidden_size) * (inner + self.width) + biases
+
+    def input_width(self, hidden_size: int) -> int:
+        """Channels that enter and leave a routed expert."""
+        return self.latent or hidden_size
 
     @cached_property
     def shared(self) -> DenseMLP | None:
@@ -86,9 +103,19 @@ class MixtureOfExperts:
         if not self.shared_width:
             return None
         module = dict(self.parts)["shared"]
-        names = ("gate_proj", "up_proj", "down_proj") if self.gated else ("up_proj", "down_proj")
+        names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
+        if not self.gated:
+            names = names[1:]
+        elif self.fused_shared:
+            names = ("input_linear", "output_linear")
         return DenseMLP(
-            self.shared_width, self.gated, activation=self.activation, module=module, names=names
+            self.shared_width,
+            self.gated,
+            self.shared_bias,
+            self.activation,
+            fused_gate_up=self.fused_shared,
+            module=module,
+            names=names,
         )
 
     def tensors(self, hidden_size: int) -> tuple[Tensor, ...]:
@@ -104,18 +131,22 @@ class MixtureOfExperts:
             return self._packed(name, hidden_size)
         if part == "router":
             return self._router(name, hidden_size)
+        if part == "correction":
+            return parameter(name, *self.correction_shape, self.experts, role="frozen")
         if part == "shared":
             return self.shared.tensors(hidden_size) if self.shared else ()
+        if part in ("latent_in", "latent_out"):
+            ends = (hidden_size, self.latent)
+            inputs, outputs = ends if part == "latent_in" else ends[::-1]
+            return linear(name, inputs, outputs, self.shared_bias) if self.latent else ()
         return linear(name, hidden_size, 1)
 
     def _packed(self, at: str, hidden_size: int) -> tuple[Tensor, ...]:
         inner = 2 * self.width if self.gated else self.width
         up = f"{at}.gate_up_proj" if self.gated else f"{at}.up_proj"
+        outer = self.input_width(hidden_size)
         found: list[Tensor] = []
-        for name, inputs, outputs in (
-            (up, hidden_size, inner),
-            (f"{at}.down_proj", self.width, hidden_size),
-        ):
+        for name, inputs, outputs in ((up, outer, inner), (f"{at}.down_proj", self.width, outer)):
             shape = (inputs, outputs) if self.transposed else (outputs, inputs)
             found += parameter(name, self.experts, *shape, role="expert")
             if self.expert_bias:

@@ -20,6 +20,8 @@ RootPart = Literal[
     "per_layer_embedding",
     "per_layer_projection",
     "per_layer_norm",
+    "project_in",
+    "project_out",
 ]
 
 LLAMA_ROOT: tuple[tuple[RootPart, str], ...] = (
@@ -38,9 +40,10 @@ class ModelSpec:
     count. Equality and hash are by identity, so a spec can key caches. `max_position` is the
     longest sequence in tokens (None: unbounded). `positions` are learned position vectors,
     `head_bias` a bias over the vocabulary, `per_layer_input` the channels per layer of Gemma 4's
-    second embedding, of `per_layer_vocab` rows. `residual_dropout` and `attention_dropout`:
-    whether training draws dropout masks there. `logit_softcap`: logits pass through a scaled tanh.
-    `root` lists the modules outside the layers in registration order, with their names; `layers`
+    second embedding, of `per_layer_vocab` rows. `embedding_size` is the embedding's width where a
+    projection stands between it and the layers (OPT's `word_embed_proj_dim`). `residual_dropout`
+    and `attention_dropout`: whether training draws dropout masks there. `logit_softcap`: logits
+    pass through a scaled tanh. `root` lists the modules outside the layers in registration order, with their names; `layers`
     among them marks where the layers stand. `assumptions`: sentences on what of the model is not
     read but assumed; every estimate repeats them.
     """
@@ -60,6 +63,7 @@ class ModelSpec:
     head_bias: bool = False
     per_layer_input: int = 0
     per_layer_vocab: int = 0
+    embedding_size: int | None = None
     residual_dropout: bool = False
     attention_dropout: bool = False
     logit_softcap: bool = False
@@ -99,16 +103,19 @@ class ModelSpec:
 
     def _part_tensors(self, part: RootPart, name: str) -> tuple[Tensor, ...]:
         h, per_layer = self.hidden_size, self.per_layer_input
+        e = self.embedding_size or h
         if part in ("norm", "embedding_norm"):
             return norm(name, h, self.norm)
         if part == "per_layer_norm":
             return norm(name, per_layer, self.norm)
         if part == "head":
-            weight = Tensor(f"{name}.weight", (self.vocab_size, h), "head")
+            weight = Tensor(f"{name}.weight", (self.vocab_size, e), "head")
             bias = Tensor(f"{name}.bias", (self.vocab_size,), "bias")
             return (weight,) * (not self.tied_embeddings) + (bias,) * self.head_bias
         shape, role = {
-            "embedding": ((self.vocab_size, h), "embedding"),
+            "embedding": ((self.vocab_size, e), "embedding"),
+            "project_in": ((h, e), "other"),
+            "project_out": ((e, h), "other"),
             "positions": ((self.positions, h), "embedding"),
             "per_layer_embedding": (
                 (self.per_layer_vocab, len(self.layers) * per_layer),
@@ -134,14 +141,20 @@ class ModelSpec:
         return self.root_parameters + sum(self.layer_parameters)
 
     @cached_property
+    def trainable_parameters(self) -> int:
+        """Parameters with a gradient: all but the biases that balance experts without one."""
+        inside = (t for layer in self.layers for t in layer.tensors)
+        return self.total_parameters - sum(t.numel for t in inside if t.role == "frozen")
+
+    @cached_property
     def active_parameters(self) -> int:
         """Parameters that one token passes: all but the routed experts that it does not use."""
         return self.total_parameters - sum(x.unused_expert_parameters for x in self.layers)
 
     @cached_property
     def embedding_parameters(self) -> int:
-        """Elements of the token embedding: vocabulary × hidden size."""
-        return self.vocab_size * self.hidden_size
+        """Elements of the token embedding: vocabulary × its width."""
+        return self.vocab_size * (self.embedding_size or self.hidden_size)
 
     @cached_property
     def largest_layer_parameters(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Literal, NamedTuple
 
-Role = Literal["embedding", "head", "linear", "expert", "norm", "bias", "other"]
+Role = Literal["embedding", "head", "linear", "expert", "norm", "bias", "frozen", "other"]
 NormKind = Literal["rmsnorm", "layernorm", "layernorm_nobias", "layernorm_noparam"]
 
 
@@ -14,7 +14,8 @@ class Tensor(NamedTuple):
 
     `linear` is the weight of an `nn.Linear` (or GPT-2's `Conv1D`) inside a decoder layer: what
     autocast casts, QLoRA quantises and an all-linear LoRA adapts. `expert` is a 3-D tensor that
-    packs all routed experts of a layer. A router held as a bare parameter is `other`.
+    packs all routed experts of a layer. A router held as a bare parameter is `other`; `frozen` is
+    one that is built without a gradient.
     """
 
     name: str

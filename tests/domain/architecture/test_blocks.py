@@ -140,7 +140,7 @@ def test_expert_biases_count_with_their_expert() -> None:
 def test_recurrent_mixers_project_their_convolution_channels() -> None:
     delta = GatedDeltaNet(2, 4, 8, 8, 4)
     assert delta.conv_width == 2 * 16 + 32
-    fused = GatedDeltaNet(2, 4, 8, 8, 4, fused_projections=True)
+    fused = GatedDeltaNet(2, 4, 8, 8, 4, layout="fused")
     counts = [sum(t.numel for t in m.tensors(64, "rmsnorm")) for m in (delta, fused)]
     assert counts[0] == counts[1]
     mamba = Mamba2(heads=4, head_dim=8, groups=2, state=16, conv_kernel=4)

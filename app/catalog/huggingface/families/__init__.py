@@ -7,6 +7,7 @@ from app.catalog.huggingface.families import (
     hybrid,
     llama,
     mixtures,
+    state_space,
 )
 
-__all__ = ["classic", "deepseek", "gemma", "hybrid", "llama", "mixtures"]
+__all__ = ["classic", "deepseek", "gemma", "hybrid", "llama", "mixtures", "state_space"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from app.catalog.huggingface.blocks import (
@@ -15,7 +16,16 @@ from app.catalog.huggingface.blocks import (
 from app.catalog.huggingface.families.mixtures import with_shared_experts
 from app.catalog.huggingface.reading import MAX_HEAD_DIM, MAX_HEADS, MAX_LAYERS, Config
 from app.catalog.huggingface.registry import family
-from app.domain.architecture import LatentAttention, Layer, ModelSpec, SparseIndexer
+from app.domain.architecture import (
+    KimiDelta,
+    LatentAttention,
+    Layer,
+    MixtureOfExperts,
+    ModelSpec,
+    SparseIndexer,
+)
+
+LINEAR, FULL = "linear_attention", "full_attention"
 
 
 class Defaults(NamedTuple):
@@ -31,6 +41,7 @@ class Defaults(NamedTuple):
 
 V2 = Defaults(query_rank=1536, nope_dim=128, value_dim=128, experts=64, per_token=6, shared=2)
 V3 = Defaults(query_rank=1536, nope_dim=128, value_dim=128, experts=256, per_token=8, shared=1)
+GLM_5 = Defaults(query_rank=2048, nope_dim=192, value_dim=256, experts=256, per_token=8, shared=1)
 GLM_FLASH = Defaults(query_rank=768, nope_dim=192, value_dim=256, experts=64, per_token=4, shared=1)
 
 
@@ -38,7 +49,7 @@ GLM_FLASH = Defaults(query_rank=768, nope_dim=192, value_dim=256, experts=64, pe
 def deepseek_v2(c: Config) -> ModelSpec:
     """DeepseekV2ForCausalLM. V2-Lite has no query rank: its config says null."""
     first = c.integer("first_k_dense_replace", 0, least=0, most=MAX_LAYERS)
-    return _deepseek(c, V2, first)
+    return _deepseek(c, V2, first, mlp_bias=c.flag("mlp_bias", False))
 
 
 @family("DeepSeek V3 and R1", "deepseek_v3")
@@ -55,12 +66,92 @@ def deepseek_v3(c: Config) -> ModelSpec:
 @family("DeepSeek V3.2", "deepseek_v32")
 def deepseek_v32(c: Config) -> ModelSpec:
     """DeepseekV32ForCausalLM: latent attention reads the tokens that an indexer picks."""
-    first = c.integer("first_k_dense_replace", 3, least=0, most=MAX_LAYERS)
-    indexer = SparseIndexer(
-        c.integer("index_n_heads", 64, most=MAX_HEADS),
+    return _deepseek(c, V3, 0, kinds=_mlp_kinds(c, 3), indexer=_indexer(c, 64))
+
+
+@family("GLM-5", "glm_moe_dsa")
+def glm_moe_dsa(c: Config) -> ModelSpec:
+    """GlmMoeDsaForCausalLM: DeepSeek V3.2's layers, some of which share an indexer's choice."""
+    return _deepseek(
+        c, GLM_5, 0, kinds=_mlp_kinds(c, 3), indexer=_indexer(c, 32), indexed=_indexed_layers(c)
+    )
+
+
+def _indexer(c: Config, heads: int) -> SparseIndexer:
+    return SparseIndexer(
+        c.integer("index_n_heads", heads, most=MAX_HEADS),
         c.integer("index_head_dim", 128, most=MAX_HEAD_DIM),
     )
-    return _deepseek(c, V3, first, indexer=indexer)
+
+
+def _mlp_kinds(c: Config, first: int) -> tuple[str, ...]:
+    """`mlp_layer_types`, or dense layers before `first_k_dense_replace` and routed ones after."""
+    dense_ones = c.integer("first_k_dense_replace", first, least=0, most=MAX_LAYERS)
+    return c.names(
+        "mlp_layer_types",
+        layer_count(c),
+        {"dense", "sparse"},
+        lambda i: "dense" if i < dense_ones else "sparse",
+    )
+
+
+def _indexed_layers(c: Config) -> tuple[bool, ...]:
+    """Which layers run an indexer of their own: as listed, by a pattern, or every so many."""
+    count = layer_count(c)
+    every = max(1, c.integer("index_topk_freq", 1, least=0, most=MAX_LAYERS))
+    offset = c.integer("index_skip_topk_offset", 2, least=0, most=MAX_LAYERS)
+    key, pattern = c.find("index_topk_pattern")
+    if isinstance(pattern, str) and not c.states("indexer_types"):
+        if len(pattern) != count or set(pattern) - {"F", "S"}:
+            c.complain(key, f"{key} must have one letter, F or S, for each of {count} layers.")
+            return (True,) * count
+        return tuple(letter == "F" for letter in pattern)
+    keys = ("indexer_types", "index_topk_pattern")
+    kinds = c.names(
+        keys,
+        count,
+        {"full", "shared"},
+        lambda i: "shared" if max(i - offset + 1, 0) % every else "full",
+    )
+    return tuple(kind == "full" for kind in kinds)
+
+
+@family("Kimi Linear", "kimi_linear")
+def kimi_linear(c: Config) -> ModelSpec:
+    """KimiLinearForCausalLM: delta attention, and latent attention in every fourth layer."""
+    count, stated = layer_count(c), c.section("linear_attn_config")
+    delta = KimiDelta(
+        stated.integer(
+            "num_heads", c.integer("linear_num_heads", 32, most=MAX_HEADS), most=MAX_HEADS
+        ),
+        stated.integer(
+            "head_dim", c.integer("linear_head_dim", 128, most=MAX_HEAD_DIM), most=MAX_HEAD_DIM
+        ),
+        stated.integer(
+            "short_conv_kernel_size", c.integer("linear_conv_kernel_dim", 4, most=1000), most=1000
+        ),
+    )
+    # These lists count from one.
+    full = stated.indices("full_attn_layers", count + 1)
+    kinds = c.names(
+        "layer_types",
+        count,
+        {LINEAR, FULL},
+        lambda i: FULL if ((i + 1 in full) if full else (i > 0 and i % 4 == 0)) else LINEAR,
+    )
+    rank = c.optional_integer("q_lora_rank", most=MAX_HEAD_DIM)
+    latent = _latent(c, V3, rank)
+    moe = with_shared_experts(c, experts=256, per_token=8, shared=1)
+    layers = stack(
+        zip(kinds, _mlp_kinds(c, 1), strict=True),
+        lambda kind: Layer(
+            hidden_size(c),
+            latent if kind[0] == FULL else delta,
+            moe if kind[1] == "sparse" else dense(c),
+        ),
+    )
+    # The class ties nothing, whatever a config says.
+    return replace(decoder(c, layers), tied_embeddings=False)
 
 
 @family("GLM-4.7 Flash", "glm4_moe_lite")
@@ -80,8 +171,13 @@ def _deepseek(
     *,
     indexer: SparseIndexer | None = None,
     kinds: tuple[str, ...] | None = None,
+    indexed: tuple[bool, ...] | None = None,
+    mlp_bias: bool = False,
 ) -> ModelSpec:
-    """The layers before `first_sparse` are dense, unless `kinds` names every layer."""
+    """The layers before `first_sparse` are dense, unless `kinds` names every layer.
+
+    `indexed`: the layers with an indexer of their own; all of them unless said.
+    """
     count = layer_count(c)
     sparse = (
         tuple(kind == "sparse" for kind in kinds)
@@ -93,18 +189,29 @@ def _deepseek(
         if c.is_null(("q_lora_rank",))
         else c.integer("q_lora_rank", facts.query_rank, most=MAX_HEAD_DIM)
     )
-    mixer = LatentAttention(
+    mixer = _latent(c, facts, rank)
+    mixers = {True: replace(mixer, indexer=indexer), False: replace(mixer, shares_indexer=True)}
+    moe = with_shared_experts(
+        c, experts=facts.experts, per_token=facts.per_token, shared=facts.shared
+    )
+    if isinstance(moe, MixtureOfExperts):
+        moe = replace(moe, shared_bias=mlp_bias)
+    layers = stack(
+        zip(sparse, indexed or (True,) * count, strict=True),
+        lambda kind: Layer(
+            hidden_size(c), mixers[kind[1]], moe if kind[0] else dense(c, bias=mlp_bias)
+        ),
+    )
+    return decoder(c, layers)
+
+
+def _latent(c: Config, facts: Defaults, query_rank: int | None) -> LatentAttention:
+    return LatentAttention(
         heads=c.integer(HEADS, most=MAX_HEADS),
-        query_rank=rank,
+        query_rank=query_rank,
         kv_rank=c.integer("kv_lora_rank", 512, most=MAX_HEAD_DIM),
         nope_dim=c.integer("qk_nope_head_dim", facts.nope_dim, most=MAX_HEAD_DIM),
         rope_dim=c.integer("qk_rope_head_dim", 64, most=MAX_HEAD_DIM),
         value_dim=c.integer("v_head_dim", facts.value_dim, most=MAX_HEAD_DIM),
         bias=c.flag("attention_bias", False),
-        indexer=indexer,
     )
-    moe = with_shared_experts(
-        c, experts=facts.experts, per_token=facts.per_token, shared=facts.shared
-    )
-    layers = stack(sparse, lambda routed: Layer(hidden_size(c), mixer, moe if routed else dense(c)))
-    return decoder(c, layers)

@@ -1,6 +1,8 @@
-"""Hybrids: layers with softmax attention between recurrent ones."""
+"""Hybrids: layers with softmax attention between linear attention or short convolutions."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from app.catalog.huggingface.blocks import (
     attention,
@@ -12,46 +14,52 @@ from app.catalog.huggingface.blocks import (
     mixture,
     stack,
 )
-from app.catalog.huggingface.families.mixtures import GATED_SHARED, Parts, sparse_layers
-from app.catalog.huggingface.reading import (
-    MAX_HEAD_DIM,
-    MAX_HEADS,
-    MAX_LAYERS,
-    Config,
+from app.catalog.huggingface.families.mixtures import (
+    EXPERTS_FIRST,
+    GATED_SHARED,
+    ROUTER_FIRST,
+    sparse_layers,
 )
+from app.catalog.huggingface.reading import MAX_HEAD_DIM, MAX_HEADS, MAX_LAYERS, Config
 from app.catalog.huggingface.registry import family
 from app.domain.architecture import (
     MLP,
     AttentionNames,
+    DenseMLP,
     GatedDeltaNet,
     Layer,
-    Mamba2,
+    LightningAttention,
     Mixer,
     ModelSpec,
     RootPart,
+    ShortConvolution,
 )
 
-LINEAR = "linear_attention"
-NEMOTRON_PARTS: Parts = (
-    ("experts", "mixer.experts"),
-    ("router", "mixer.gate"),
-    ("shared", "mixer.shared_experts"),
+LINEAR, FULL = "linear_attention", "full_attention"
+LINEAR_KINDS = (LINEAR, FULL)
+CONVOLUTION = "conv"
+OLMO_LINEAR = ("mlp", "input_layernorm", "post_attention_layernorm", "mixer")
+OLMO_FULL = ("mixer", "mlp", "post_attention_layernorm", "post_feedforward_layernorm")
+MINIMAX_MODULES = ("mixer", "input_layernorm", "post_attention_layernorm", "mlp")
+LFM_MODULES = ("mixer", "mlp", "operator_norm", "ffn_norm")
+LFM_MLP_NAMES = ("w1", "w3", "w2")
+LFM_PARTS = tuple((part, name.replace("mlp", "feed_forward")) for part, name in EXPERTS_FIRST)
+LFM_ATTENTION = AttentionNames(
+    parts=(
+        ("q", "q_proj"),
+        ("k", "k_proj"),
+        ("v", "v_proj"),
+        ("o", "out_proj"),
+        ("q_norm", "q_layernorm"),
+        ("k_norm", "k_layernorm"),
+    )
 )
-NEMOTRON_ROOT: tuple[tuple[RootPart, str], ...] = (
-    ("embedding", "model.embeddings"),
+LFM_ROOT: tuple[tuple[RootPart, str], ...] = (
+    ("embedding", "model.embed_tokens"),
     ("layers", "model.layers"),
-    ("norm", "model.norm_f"),
+    ("norm", "model.embedding_norm"),
     ("head", "lm_head"),
 )
-NEMOTRON_PATTERN = {"M": "mamba", "E": "moe", "*": "attention", "-": "mlp"}
-NEMOTRON_NAMES = {
-    "linear_attention": "mamba",
-    "full_attention": "attention",
-    "moe": "moe",
-    "mlp": "mlp",
-    "mamba": "mamba",
-    "attention": "attention",
-}
 
 
 @family("Qwen3-Next", "qwen3_next")
@@ -107,7 +115,7 @@ def _delta_hybrid(c: Config, mlps: list[MLP], *, kv_heads: int, fused: bool = Fa
         key_dim=c.integer("linear_key_head_dim", 128, most=MAX_HEAD_DIM),
         value_dim=c.integer("linear_value_head_dim", 128, most=MAX_HEAD_DIM),
         conv_kernel=c.integer("linear_conv_kernel_dim", 4, most=1000),
-        fused_projections=fused,
+        layout="fused" if fused else "split",
     )
     kinds = layer_types(c, len(mlps), every, local=LINEAR)
     layers = stack(
@@ -117,72 +125,105 @@ def _delta_hybrid(c: Config, mlps: list[MLP], *, kv_heads: int, fused: bool = Fa
     return decoder(c, layers)
 
 
-@family("Nemotron-H", "nemotron_h")
-def nemotron_h(c: Config) -> ModelSpec:
-    """NemotronHForCausalLM: every layer is one norm and one block, as the pattern says."""
-    if c.has("moe_latent_size"):
-        c.complain(
-            "moe_latent_size",
-            "Experts behind a latent projection are not supported; use "
-            "a model whose moe_latent_size is null.",
-        )
+@family("OLMo Hybrid", "olmo_hybrid")
+def olmo_hybrid(c: Config) -> ModelSpec:
+    """OlmoHybridForCausalLM: delta nets behind norms, attention layers with norms behind them."""
+    h, count = hidden_size(c), layer_count(c)
+    bias = c.flag("attention_bias", False)
+    full = attention(c, qk_norm="full", qkv_bias=bias, output_bias=bias)
+    key_heads = c.integer("linear_num_key_heads", full.heads, most=MAX_HEADS)
+    key_dim = c.integer("linear_key_head_dim", max(1, int(0.75 * h / key_heads)), most=MAX_HEAD_DIM)
+    delta = GatedDeltaNet(
+        key_heads=key_heads,
+        value_heads=c.integer("linear_num_value_heads", full.heads, most=MAX_HEADS),
+        key_dim=key_dim,
+        value_dim=c.integer("linear_value_head_dim", 2 * key_dim, most=MAX_HEAD_DIM),
+        conv_kernel=c.integer("linear_conv_kernel_dim", 4, most=1000),
+        layout="separate",
+    )
+
+    def usual(index: int) -> str:
+        return FULL if index % 4 == 3 or (count < 4 and index == count - 1) else LINEAR
+
+    kinds = c.names("layer_types", count, LINEAR_KINDS, usual)
+    mlp = dense(c)
     return decoder(
-        c, stack(_nemotron_kinds(c), lambda kind: _nemotron_layer(c, kind)), root=NEMOTRON_ROOT
+        c,
+        stack(
+            kinds,
+            lambda kind: (
+                Layer(h, full, mlp, modules=OLMO_FULL)
+                if kind == FULL
+                else Layer(h, delta, mlp, modules=OLMO_LINEAR)
+            ),
+        ),
     )
 
 
-def _nemotron_kinds(c: Config) -> tuple[str, ...]:
-    key, pattern = c.find("hybrid_override_pattern")
-    if pattern is not None:
-        if (
-            not isinstance(pattern, str)
-            or not 0 < len(pattern) <= MAX_LAYERS
-            or set(pattern) - set(NEMOTRON_PATTERN)
-        ):
-            c.refuse(
-                key,
-                f"{key} must be a string of up to {MAX_LAYERS:,} of the letters "
-                f"{' '.join(NEMOTRON_PATTERN)}, one for each layer.",
-            )
-        return tuple(NEMOTRON_PATTERN[letter] for letter in pattern)
-    key, listed = c.find(("layers_block_type", "layer_types"))
-    if not isinstance(listed, list) or not 0 < len(listed) <= MAX_LAYERS:
-        c.refuse(key, f"{key} is missing; add a list with one block type for each layer.")
-    return tuple(
-        NEMOTRON_NAMES[name] for name in c.names(key, len(listed), NEMOTRON_NAMES, lambda _: "mlp")
+@family("MiniMax-01", "minimax")
+def minimax(c: Config) -> ModelSpec:
+    """MiniMaxForCausalLM: lightning attention between layers of softmax attention."""
+    count = layer_count(c)
+    full = attention(c, kv_heads=8)
+    lightning = LightningAttention(
+        full.heads, full.head_dim, c.integer("block_size", 256, most=1_000_000)
+    )
+    kinds = c.names("layer_types", count, LINEAR_KINDS, lambda i: LINEAR if i % 2 else FULL)
+    moe = mixture(c, experts=8, per_token=2, width_key="intermediate_size", parts=ROUTER_FIRST)
+    layers = stack(
+        kinds,
+        lambda kind: Layer(
+            hidden_size(c), full if kind == FULL else lightning, moe, modules=MINIMAX_MODULES
+        ),
+    )
+    return decoder(c, layers)
+
+
+@family("LFM2", "lfm2")
+def lfm2(c: Config) -> ModelSpec:
+    """Lfm2ForCausalLM: gated short convolutions, and attention in the layers that are listed."""
+    key = ("block_ff_dim", "intermediate_size")
+    width = c.integer(key, 12288)
+    if c.flag("block_auto_adjust_ff_dim", True):
+        scale = c.number("block_ffn_dim_multiplier", 1.0, least=0, most=1000)
+        multiple = c.integer("block_multiple_of", 256)
+        width = -(-int(scale * int(2 * width / 3)) // multiple) * multiple
+    count = layer_count(c)
+    full = c.indices("full_attn_idxs", count)
+    kinds = c.names(
+        "layer_types",
+        count,
+        (CONVOLUTION, FULL),
+        lambda i: FULL if full is None or i in full else CONVOLUTION,
+    )
+    return _lfm(c, kinds, [_lfm_mlp(max(1, width))] * count)
+
+
+@family("LFM2 MoE", "lfm2_moe")
+def lfm2_moe(c: Config) -> ModelSpec:
+    """Lfm2MoeForCausalLM: the first layers dense, then routed experts."""
+    count = layer_count(c)
+    kinds = c.names("layer_types", count, (CONVOLUTION, FULL), lambda _: FULL)
+    first = c.integer("num_dense_layers", 2, least=0, most=MAX_LAYERS)
+    moe = mixture(c, experts=32, per_token=4, parts=LFM_PARTS)
+    plain = _lfm_mlp(c.integer("intermediate_size"))
+    return _lfm(c, kinds, [plain if i < first else moe for i in range(count)])
+
+
+def _lfm_mlp(width: int) -> DenseMLP:
+    return DenseMLP(width, module="feed_forward", names=LFM_MLP_NAMES)
+
+
+def _lfm(c: Config, kinds: tuple[str, ...], mlps: list[MLP]) -> ModelSpec:
+    full = attention(c, kv_heads=8, qk_norm="head", names=LFM_ATTENTION)
+    short = ShortConvolution(
+        c.integer("conv_L_cache", 3, most=1000), bias=c.flag("conv_bias", False)
     )
 
+    def layer(kind: tuple[str, MLP]) -> Layer:
+        mixer: Mixer = short if kind[0] == CONVOLUTION else full
+        return Layer(hidden_size(c), mixer, kind[1], modules=LFM_MODULES)
 
-def _nemotron_layer(c: Config, kind: str) -> Layer:
-    mixer: Mixer | None = None
-    mlp: MLP | None = None
-    if kind == "mamba":
-        mixer = Mamba2(
-            heads=c.integer("mamba_num_heads", 128, most=MAX_HEADS),
-            head_dim=c.integer("mamba_head_dim", 64, most=MAX_HEAD_DIM),
-            groups=c.integer(("n_groups", "mamba_n_groups"), 8, most=MAX_HEADS),
-            state=c.integer("ssm_state_size", 128, most=MAX_HEAD_DIM),
-            conv_kernel=c.integer(("conv_kernel", "mamba_d_conv"), 4, most=1000),
-            conv_bias=c.flag(("use_conv_bias", "mamba_conv_bias"), True),
-            bias=c.flag("use_bias", False),
-        )
-    elif kind == "attention":
-        mixer = attention(c, kv_heads=8, head_dim=128, names=AttentionNames("mixer"))
-    elif kind == "moe":
-        mlp = mixture(
-            c,
-            act="relu2",
-            gated=False,
-            parts=NEMOTRON_PARTS,
-            shared_width=c.integer("moe_shared_expert_intermediate_size", 7688),
-        )
-    else:
-        mlp = dense(
-            c,
-            act="relu2",
-            gated=False,
-            bias=c.flag("mlp_bias", False),
-            module="mixer",
-            names=("up_proj", "down_proj"),
-        )
-    return Layer(hidden_size(c), mixer, mlp, modules=("norm", "mlp" if mlp else "mixer"))
+    tied = c.flag("tie_embedding", c.tied(True))
+    layers = stack(zip(kinds, mlps, strict=True), layer)
+    return replace(decoder(c, layers, root=LFM_ROOT), tied_embeddings=tied)
