@@ -14,6 +14,7 @@ from app.web import (
     frameworks,
     guides,
     planner,
+    importing,
     plans,
     shares,
     sign_in,
@@ -30,6 +31,7 @@ for page in (
     systems,
     catalogue,
     frameworks,
+    importing,  # before the pages of models, whose ids may be any path
     claims,
     formulas,
     guides,

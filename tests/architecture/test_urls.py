@@ -40,7 +40,9 @@ GET /guides/{name}
 GET /models
 POST /models
 GET /models/options
+GET /models/import
 POST /models/{profile_id}/delete
+POST /models/import
 GET /plans
 POST /plans
 GET /plans/{plan_id}
