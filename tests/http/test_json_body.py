@@ -107,3 +107,17 @@ def test_no_body_where_one_is_needed_is_a_bad_request(client: TestClient) -> Non
     assert response.json()["errors"] == [
         {"pointer": "", "detail": "Send a JSON object as the body."}
     ]
+
+
+def test_a_key_that_stands_twice_in_one_object_is_refused_at_its_place(client: TestClient) -> None:
+    body = b'{"model": {"config": {"hidden_size": 64, "hidden_size": 128}}}'
+
+    response = client.post("/api/v1/estimates", content=body, headers=JSON)
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {
+            "pointer": "/model/config/hidden_size",
+            "detail": "hidden_size stands there more than once: keep one.",
+        }
+    ]
