@@ -22,7 +22,6 @@ from app.services.no_profiles import NoProfiles
 from app.services.planning import Planner
 from app.services.plans import PlanService
 from app.services.profile_source import SavedProfiles
-from app.services.profile_transfer import ProfileTransfer
 from app.services.recommending import Recommender
 from app.services.resolving import Resolver
 from app.services.shares import ShareService
@@ -57,7 +56,6 @@ class Services:
     model_profiles: ModelProfiles
     hardware_profiles: HardwareProfiles
     profiles: SavedProfiles
-    profile_transfer: ProfileTransfer
     resolver: Resolver
     estimator: Estimator
     planner: Planner
@@ -109,9 +107,6 @@ class Workspaces:
             model_profiles=model_profiles,
             hardware_profiles=hardware_profiles,
             profiles=profiles,
-            profile_transfer=ProfileTransfer(
-                database, clock, model_profiles, hardware_profiles, catalog.version
-            ),
             resolver=resolver,
             estimator=estimator,
             planner=planner,
