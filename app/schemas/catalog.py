@@ -42,9 +42,43 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class PartDocument:
+    """A part of a model with its parameters; the parts add up to the total."""
+
+    name: str
+    label: str
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDocument:
+    """Layers that are built alike: their places from 0, and the parameters of one of them."""
+
+    places: list[int]
+    mixer: str
+    mlp: str
+    parameters: int
+    largest_tensor: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateDocument:
+    """What one training state of all parameters takes, before anything shards it."""
+
+    name: str
+    note: str
+    bytes_per_parameter: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelWithConfig(Model):
     """A model and the architecture that it is planned with, as config.json keys."""
 
+    kind: Literal["dense", "mixture", "hybrid"]
+    parts: list[PartDocument]
+    layer_kinds: list[LayerDocument]
+    state_bytes: list[StateDocument]
     config: dict[str, Any]
 
 

@@ -33,3 +33,20 @@ Name = Annotated[
     AfterValidator(_printable),
     Field(description="1 to 200 characters on one line; surrounding spaces are removed."),
 ]
+
+
+def _readable(value: str) -> str:
+    lines = value.replace("\r\n", "\n").replace("\r", "\n").strip()
+    for character in lines:
+        forbidden = unicodedata.category(character) in _FORBIDDEN and character not in "\n\t"
+        if forbidden or character in _BIDIRECTIONAL:
+            raise ValueError(f"Remove the control character U+{ord(character):04X}")
+    return lines
+
+
+Notes = Annotated[
+    str,
+    StringConstraints(max_length=2_000),
+    AfterValidator(_readable),
+    Field(description="Up to 2,000 characters on any number of lines."),
+]

@@ -19,7 +19,7 @@ from app.schemas.estimates import (
     Dimensions,
     Request,
 )
-from app.schemas.names import Name
+from app.schemas.names import Name, Notes
 from app.schemas.numbers import INTEGRAL, NOT_TEXT, Bytes, Flag, Number, Whole
 
 
@@ -27,6 +27,7 @@ class NewProfile(Request):
     """What every new profile has."""
 
     name: Name
+    notes: Notes = ""
 
 
 class NewModelProfile(NewProfile):
@@ -123,6 +124,7 @@ class ModelProfile:
     id: str
     version: int
     name: str
+    notes: str
     base: str | None
     config: dict[str, Any] | None
     dimensions: dict[str, Any] | None
@@ -202,6 +204,12 @@ class NewHardwareProfile(NewProfile, GpuFacts):
     host_memory_gib: Whole = Field(512, ge=0, le=MAX_HOST_MEMORY_GIB, description="Per node.")
     nvme_gib: Whole = Field(4_000, ge=0, le=MAX_NVME_GIB, description="Per node.")
     price_usd: Dollars | None = Field(None, description="What the whole system costs.")
+    network: str | None = Field(
+        None, max_length=200, description="Between nodes, such as 8 × 400 Gb/s InfiniBand."
+    )
+    network_gb_s: Annotated[Number, Field(gt=0, le=100_000)] | None = Field(
+        None, description="What a node's links to other nodes carry together, in one direction."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +222,15 @@ class HardwareProfile:
     id: str
     version: int
     name: str
+    notes: str
     gpu: str
     gpus_per_node: int
     nodes: int
     host_memory_gib: int
     nvme_gib: int
     price_usd: float | None
+    network: str | None
+    network_gb_s: float | None
     interconnect: str | None
     overrides: dict[str, Any]
     gpu_facts: Gpu | None

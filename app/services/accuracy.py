@@ -90,6 +90,16 @@ class AccuracyService:
         wanted = {name: value for name, value in selection._asdict().items() if value}
         return [r for r in self._runs if all(getattr(r, n) == v for n, v in wanted.items())]
 
+    def runs_on(self, gpu_id: str) -> list[RunAccuracy]:
+        """The measured runs on a GPU of the catalogue."""
+        return [run for c, run in self._by_id.values() if c.job.hardware.gpu.id == gpu_id]
+
+    def runs_of(self, model_id: str) -> list[RunAccuracy]:
+        """The measured runs of a model of the catalogue, cut to fewer layers or whole."""
+        return [
+            run for c, run in self._by_id.values() if model_id in (c.job.spec.id, c.run.base_model)
+        ]
+
     def run(self, run_id: str) -> RunDetail:
         """One measured run.
 

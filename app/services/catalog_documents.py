@@ -21,6 +21,7 @@ from app.schemas.catalog import (
 )
 from app.services.errors import NotFound
 from app.services.model_facts import parameters_of
+from app.services.model_parts import kind_of, layer_kinds, parts_of, state_bytes
 
 
 class CatalogDocuments:
@@ -65,7 +66,14 @@ class CatalogDocuments:
             raise NotFound(no_such("model", model_id, self._catalog.models))
         summary = _model(entry)
         facts = {field.name: getattr(summary, field.name) for field in fields(summary)}
-        return ModelWithConfig(**facts, config=entry.config)
+        return ModelWithConfig(
+            **facts,
+            kind=kind_of(entry.spec),
+            parts=parts_of(entry.spec),
+            layer_kinds=layer_kinds(entry.spec),
+            state_bytes=state_bytes(entry.spec),
+            config=entry.config,
+        )
 
     def gpu(self, gpu_id: str) -> GpuDocument:
         """One GPU; raises NotFound, which names the nearest ids."""

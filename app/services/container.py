@@ -22,6 +22,7 @@ from app.services.no_profiles import NoProfiles
 from app.services.planning import Planner
 from app.services.plans import PlanService
 from app.services.profile_source import SavedProfiles
+from app.services.profile_transfer import ProfileTransfer
 from app.services.recommending import Recommender
 from app.services.resolving import Resolver
 from app.services.shares import ShareService
@@ -56,6 +57,7 @@ class Services:
     model_profiles: ModelProfiles
     hardware_profiles: HardwareProfiles
     profiles: SavedProfiles
+    profile_transfer: ProfileTransfer
     resolver: Resolver
     estimator: Estimator
     planner: Planner
@@ -107,6 +109,9 @@ class Workspaces:
             model_profiles=model_profiles,
             hardware_profiles=hardware_profiles,
             profiles=profiles,
+            profile_transfer=ProfileTransfer(
+                database, clock, model_profiles, hardware_profiles, catalog.version
+            ),
             resolver=resolver,
             estimator=estimator,
             planner=planner,

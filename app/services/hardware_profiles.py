@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -38,6 +39,9 @@ class _Definition:
     nvme_gib: int
     price_cents: int | None
     overrides: dict[str, Any]
+    network: str | None = None
+    network_gb_s: float | None = None
+    notes: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,10 +112,10 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
         facts.setdefault("torch_bytes", gpu.torch_bytes * driver // gpu.driver_bytes)
         return dataclasses.replace(gpu, **facts)
 
-    def _repository(self, repositories: Repositories) -> ProfileRepository:
+    def repository(self, repositories: Repositories) -> ProfileRepository:
         return repositories.hardware_profiles
 
-    def _check(self, new: NewHardwareProfile) -> None:
+    def check(self, new: NewHardwareProfile) -> None:
         with moved_pointers(_POINTERS):
             gpu = self._gpu(_definition(new))
         check_usable_memory(gpu, new.usable_memory_bytes, "/usable_memory_bytes")
@@ -124,8 +128,16 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
                 )
             )
 
-    def _definition(self, new: NewHardwareProfile) -> str:
+    def definition(self, new: NewHardwareProfile) -> str:
         return _DEFINITION.dump_json(_definition(new)).decode()
+
+    def source(self, row: ProfileRow) -> NewHardwareProfile:
+        wanted = dataclasses.asdict(_DEFINITION.validate_json(row.definition))
+        cents, overrides = wanted.pop("price_cents"), wanted.pop("overrides")
+        price = None if cents is None else Decimal(cents) / 100
+        return NewHardwareProfile.model_validate(
+            wanted | overrides | {"name": row.name, "price_usd": price}
+        )
 
     def show(self, row: ProfileRow) -> HardwareProfile:
         wanted = _DEFINITION.validate_json(row.definition)
@@ -137,12 +149,15 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
             id=row.id,
             version=row.version,
             name=row.name,
+            notes=wanted.notes,
             gpu=wanted.gpu,
             gpus_per_node=wanted.gpus_per_node,
             nodes=wanted.nodes,
             host_memory_gib=wanted.host_memory_gib,
             nvme_gib=wanted.nvme_gib,
             price_usd=None if wanted.price_cents is None else wanted.price_cents / 100,
+            network=wanted.network,
+            network_gb_s=wanted.network_gb_s,
             interconnect=gpu.interconnect if gpu else None,
             overrides=wanted.overrides,
             gpu_facts=gpu,
@@ -160,4 +175,7 @@ def _definition(new: NewHardwareProfile) -> _Definition:
         nvme_gib=new.nvme_gib,
         price_cents=None if new.price_usd is None else int(new.price_usd * 100),
         overrides=new.model_dump(include=set(GpuFacts.model_fields), exclude_none=True),
+        network=new.network,
+        network_gb_s=new.network_gb_s,
+        notes=new.notes,
     )

@@ -26,11 +26,12 @@ from app.storage.repositories import Repositories
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """What is stored of a model: one of the three is set."""
+    """What is stored of a model: one of the first three is set."""
 
     config: dict[str, Any] | None = None
     base: str | None = None
     dimensions: dict[str, Any] | None = None
+    notes: str = ""
 
 
 _DEFINITION: TypeAdapter[_Definition] = TypeAdapter(_Definition)
@@ -85,14 +86,14 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
         named = dataclasses.replace(reading.spec, id=profile_id, name=name)
         return dataclasses.replace(reading, spec=named)
 
-    def _repository(self, repositories: Repositories) -> ProfileRepository:
+    def repository(self, repositories: Repositories) -> ProfileRepository:
         return repositories.model_profiles
 
-    def _check(self, new: NewModelProfile) -> None:
+    def check(self, new: NewModelProfile) -> None:
         self._checked_reading(new)
 
     def _checked_reading(self, new: NewModelProfile) -> Reading:
-        definition = self._definition(new)
+        definition = self.definition(new)
         if len(definition.encode()) > MAX_CONFIG_BYTES:
             remedy = (
                 f"Remove what the model does not need: keep at most {MAX_CONFIG_BYTES:,} bytes."
@@ -101,10 +102,16 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
         with moved_pointers(_POINTERS):
             return self._read("", new.name, definition)
 
-    def _definition(self, new: NewModelProfile) -> str:
+    def definition(self, new: NewModelProfile) -> str:
         named = new.dimensions
         dimensions = None if named is None else named.model_dump(exclude_none=True)
-        return _DEFINITION.dump_json(_Definition(new.config, new.base, dimensions)).decode()
+        return _DEFINITION.dump_json(
+            _Definition(new.config, new.base, dimensions, new.notes)
+        ).decode()
+
+    def source(self, row: ProfileRow) -> NewModelProfile:
+        wanted = _DEFINITION.validate_json(row.definition)
+        return NewModelProfile.model_validate(dataclasses.asdict(wanted) | {"name": row.name})
 
     def show(self, row: ProfileRow) -> ModelProfile:
         wanted = _DEFINITION.validate_json(row.definition)
@@ -113,6 +120,7 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
             id=row.id,
             version=row.version,
             name=row.name,
+            notes=wanted.notes,
             base=wanted.base,
             config=wanted.config,
             dimensions=wanted.dimensions,

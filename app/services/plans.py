@@ -173,6 +173,13 @@ class PlanService:
             rows = repositories.plans.page(after, limit + 1)
         return page_of(rows, limit, lambda row: Position(row.created_at, row.id), _summary)
 
+    def using(self, profile_id: str, limit: int = 100) -> list[PlanSummary]:
+        """The newest plans that were made with a profile; they keep what it was then."""
+        if not is_id(profile_id):
+            return []
+        with self._database.read() as repositories:
+            return [_summary(row) for row in repositories.plans.naming(profile_id, limit)]
+
     def get(self, plan_id: str) -> Plan:
         """One plan.
 

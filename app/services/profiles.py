@@ -22,6 +22,8 @@ from app.storage.profiles import ProfileName, ProfileRepository, ProfileRow
 from app.storage.repositories import Repositories
 from app.storage.versioned import Position
 
+NAME_LENGTH = 200
+
 New = TypeVar("New", bound=NewProfile)
 Document = TypeVar("Document")
 
@@ -41,16 +43,20 @@ class ProfileService(ABC, Generic[New, Document]):
         self._document_type = document_type
 
     @abstractmethod
-    def _repository(self, repositories: Repositories) -> ProfileRepository:
+    def repository(self, repositories: Repositories) -> ProfileRepository:
         """The table of this kind."""
 
     @abstractmethod
-    def _check(self, new: New) -> None:
+    def check(self, new: New) -> None:
         """Raises InvalidInput, with pointers into `new`, for what no job could use."""
 
     @abstractmethod
-    def _definition(self, new: New) -> str:
+    def definition(self, new: New) -> str:
         """What is stored of `new` besides its name, as JSON text."""
+
+    @abstractmethod
+    def source(self, row: ProfileRow) -> New:
+        """What would create the profile again."""
 
     @abstractmethod
     def show(self, row: ProfileRow) -> Document:
@@ -64,17 +70,23 @@ class ProfileService(ABC, Generic[New, Document]):
             document = self.text(row)
 
             def store(repositories: Repositories) -> Created:
-                self._repository(repositories).add(row.id, row.name, row.definition, row.created_at)
+                self.repository(repositories).add(row.id, row.name, row.definition, row.created_at)
                 return Created(row.id, document)
 
             return store
 
         return self._creator.create(key, self.kind, new, prepare)
 
+    def duplicate(self, profile_id: str) -> Created:
+        """Saves a profile again under another name. Raises as `get` does."""
+        copied = self.source(self.row(profile_id))
+        name = f"Copy of {copied.name}"[:NAME_LENGTH].strip()
+        return self.create(copied.model_copy(update={"name": name}))
+
     def checked(self, new: New, profile_id: str, now: datetime) -> ProfileRow:
         """A profile as `create` would save it; raises InvalidInput for what no job could use."""
-        self._check(new)
-        return ProfileRow(profile_id, FIRST_VERSION, new.name, self._definition(new), now, now)
+        self.check(new)
+        return ProfileRow(profile_id, FIRST_VERSION, new.name, self.definition(new), now, now)
 
     def text(self, row: ProfileRow) -> str:
         """The profile's document as JSON text."""
@@ -84,7 +96,7 @@ class ProfileService(ABC, Generic[New, Document]):
         """The newest profiles, or those after a cursor."""
         after = decode_cursor(cursor)
         with self._database.read() as repositories:
-            rows = self._repository(repositories).page(after, limit + 1)
+            rows = self.repository(repositories).page(after, limit + 1)
         return page_of(rows, limit, lambda row: Position(row.created_at, row.id), self.show)
 
     def get(self, profile_id: str) -> Document:
@@ -99,7 +111,7 @@ class ProfileService(ABC, Generic[New, Document]):
         """One profile as stored; raises as `get` does."""
         if is_id(profile_id):
             with self._database.read() as repositories:
-                row = self._repository(repositories).find(profile_id)
+                row = self.repository(repositories).find(profile_id)
             if row is not None:
                 return row
         raise self._not_found(profile_id)
@@ -107,7 +119,7 @@ class ProfileService(ABC, Generic[New, Document]):
     def names(self, limit: int = 200) -> list[ProfileName]:
         """The newest profiles' names, as many as a menu holds."""
         with self._database.read() as repositories:
-            return self._repository(repositories).names(limit)
+            return self.repository(repositories).names(limit)
 
     def name_of(self, profile_id: str) -> str | None:
         """What a profile is called; None when there is none with this id."""
@@ -123,12 +135,12 @@ class ProfileService(ABC, Generic[New, Document]):
             NotFound: there is none with this id.
             PreconditionFailed: it has changed since the versions in `if_match`.
         """
-        self._check(new)
+        self.check(new)
         now = self._clock()
         with self._database.write() as repositories:
-            repository = self._repository(repositories)
+            repository = self.repository(repositories)
             done = is_id(profile_id) and repository.replace(
-                profile_id, if_match.versions, new.name, self._definition(new), now
+                profile_id, if_match.versions, new.name, self.definition(new), now
             )
             row = repository.find(profile_id) if is_id(profile_id) else None
         if row is None:
@@ -142,7 +154,7 @@ class ProfileService(ABC, Generic[New, Document]):
         if not is_id(profile_id):
             raise self._not_found(profile_id)
         with self._database.write() as repositories:
-            repository = self._repository(repositories)
+            repository = self.repository(repositories)
             if repository.delete(profile_id, if_match.versions):
                 return
             row = repository.find(profile_id)

@@ -120,6 +120,15 @@ class PlanRepository:
         rows = self._rows.page(select(*_SUMMARY).select_from(_CURRENT), after, limit)
         return [PlanSummaryRow(**row._asdict()) for row in rows]
 
+    def naming(self, profile_id: str, limit: int) -> list[PlanSummaryRow]:
+        """At most `limit` plans, newest first, whose request names a profile."""
+        query = select(*_SUMMARY).select_from(_CURRENT)
+        named = _versions.c.request.contains(f'"profile":"{profile_id}"', autoescape=True)
+        return [
+            PlanSummaryRow(**row._asdict())
+            for row in self._rows.page(query.where(named), None, limit)
+        ]
+
     def history(self, plan_id: str, before: int | None, limit: int) -> list[PlanSummaryRow]:
         """At most `limit` versions of a plan, newest first, that are older than `before`."""
         query = select(*_SUMMARY).select_from(_ALL)

@@ -30,6 +30,8 @@ GET /compare
 GET /compare/add
 POST /compare/clear
 GET /configuration/{filename}
+GET /explore/batch
+GET /explore/settings
 GET /formulas
 GET /frameworks
 GET /gpus
@@ -38,11 +40,11 @@ POST /gpus/{profile_id}/delete
 GET /guides
 GET /guides/{name}
 GET /models
-POST /models
-GET /models/options
 GET /models/import
-POST /models/{profile_id}/delete
+POST /models
 POST /models/import
+GET /models/options
+POST /models/{profile_id}/delete
 GET /plans
 POST /plans
 GET /plans/{plan_id}
@@ -75,11 +77,13 @@ POST /api/v1/hardware-profiles
 DELETE /api/v1/hardware-profiles/{profile_id}
 GET /api/v1/hardware-profiles/{profile_id}
 PUT /api/v1/hardware-profiles/{profile_id}
+GET /api/v1/hardware-profiles/{profile_id}/plans
 GET /api/v1/model-profiles
 POST /api/v1/model-profiles
 DELETE /api/v1/model-profiles/{profile_id}
 GET /api/v1/model-profiles/{profile_id}
 PUT /api/v1/model-profiles/{profile_id}
+GET /api/v1/model-profiles/{profile_id}/plans
 GET /api/v1/models
 GET /api/v1/models/{model_id:path}
 GET /api/v1/plans
@@ -90,6 +94,8 @@ PUT /api/v1/plans/{plan_id}
 GET /api/v1/plans/{plan_id}/shares
 POST /api/v1/plans/{plan_id}/shares
 DELETE /api/v1/plans/{plan_id}/shares/{share_id}
+GET /api/v1/profiles
+POST /api/v1/profiles/imports
 POST /api/v1/recommendations
 GET /api/v1/shares/{token}
 GET /api/v1/strategies

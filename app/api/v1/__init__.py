@@ -16,6 +16,7 @@ from app.api.v1 import (
     model_profiles,
     models,
     plans,
+    profiles,
     recommendations,
     shares,
     strategies,
@@ -43,6 +44,7 @@ for part in (
     accuracy,
     model_profiles,
     hardware_profiles,
+    profiles,
     plans,
     shares,
 ):

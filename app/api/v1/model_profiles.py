@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
-
-from app.api.v1.creating import created_response
-from app.api.v1.paging import CursorQuery, LimitQuery
-from app.http.dependencies import IdempotencyKeyDep, IfMatchDep, ServicesDep, etag
-from app.http.openapi import problems
+from app.api.v1.profile_routes import ProfileKind, profile_router
 from app.schemas.pages import Page
 from app.schemas.profiles import ModelProfile, NewModelProfile
 
-router = APIRouter(prefix="/model-profiles", tags=["profiles"], responses=problems(503))
-
-
-@router.get("", summary="List the saved models, newest first")
-def list_model_profiles(
-    services: ServicesDep, cursor: CursorQuery = None, limit: LimitQuery = 50
-) -> Page[ModelProfile]:
-    """A page of model profiles."""
-    return services.model_profiles.page(cursor, limit)
-
-
-@router.post("", status_code=201, summary="Save a model", response_model=ModelProfile)
-def create_model_profile(
-    body: NewModelProfile, request: Request, services: ServicesDep, key: IdempotencyKeyDep
-) -> Response:
-    """Saves it if a job could use it; estimates name it by its id."""
-    return created_response(request, services.model_profiles.create(body, key))
-
-
-@router.get("/{profile_id}", summary="Read a saved model", responses=problems(404))
-def get_model_profile(profile_id: str, response: Response, services: ServicesDep) -> ModelProfile:
-    """One model profile with its ETag."""
-    profile = services.model_profiles.get(profile_id)
-    response.headers["ETag"] = etag(profile.version)
-    return profile
-
-
-@router.put("/{profile_id}", summary="Replace a saved model", responses=problems(404, 412, 428))
-def replace_model_profile(
-    profile_id: str,
-    body: NewModelProfile,
-    response: Response,
-    services: ServicesDep,
-    if_match: IfMatchDep,
-) -> ModelProfile:
-    """Replaces it if nobody else did since the ETag in If-Match; saved plans stay as they are."""
-    profile = services.model_profiles.replace(profile_id, body, if_match)
-    response.headers["ETag"] = etag(profile.version)
-    return profile
-
-
-@router.delete(
-    "/{profile_id}",
-    status_code=204,
-    summary="Delete a saved model",
-    responses=problems(404, 412, 428),
+router = profile_router(
+    ProfileKind(
+        "/model-profiles",
+        "model",
+        "model_profile",
+        NewModelProfile,
+        ModelProfile,
+        Page[ModelProfile],
+        lambda services: services.model_profiles,
+    )
 )
-def delete_model_profile(profile_id: str, services: ServicesDep, if_match: IfMatchDep) -> None:
-    """Deletes it if nobody else changed it since the ETag in If-Match; saved plans stay."""
-    services.model_profiles.delete(profile_id, if_match)
