@@ -75,7 +75,8 @@ def test_a_family_that_is_not_known_fills_in_the_dimensions_that_it_states(
 def test_an_estimate_from_dimensions_is_marked_as_an_assumption(client: TestClient) -> None:
     form = {"assume": "true", "hidden_size": "4,096", "num_hidden_layers": "32",
             "gated_mlp": "true", "num_attention_heads": "32", "intermediate_size": "14336",
-            "vocab_size": "128256", "num_key_value_heads": "8", "action": "plan", "name": "Assumed"}  # fmt: skip
+            "vocab_size": "128256", "num_key_value_heads": "8",
+            "action": "plan", "name": "Assumed"}  # fmt: skip
     answer = client.post("/models/import", data=form, follow_redirects=False)
 
     (profile,) = client.get("/api/v1/model-profiles").json()["items"]
