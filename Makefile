@@ -23,7 +23,7 @@ PDF_FONTS := inter noto-sans-arabic noto-sans-devanagari noto-sans-hebrew noto-s
 	noto-sans-sc noto-sans-thai
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs accuracy conformance bench cold-start assets lock clean
+.PHONY: help run test check format docs accuracy conformance soak bench cold-start assets lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ conformance: .venv/.dev .venv-conformance/.installed ## Hold the files that we w
 	$(BIN)/python -m tests.conformance.grid
 	$(FRAMEWORKS)/python -m pytest --quiet -p conftest --confcutdir tests/conformance -W ignore \
 		$(if $(SHORT),-m "not slow") tests/conformance
+
+soak: .venv/.dev ## Kill, fill, race and fuzz the running product (SHORT=1: fewer rounds)
+	SHARDPLAN_TEST_SOAK=$(if $(SHORT),short,long) $(BIN)/python -m pytest -m soak tests/soak
 
 bench: .venv/.dev ## Measure the engine, the API under load and a worker's memory
 	$(BIN)/python -m benchmarks

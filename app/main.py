@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,7 +34,7 @@ from app.http.request_id import RequestIdMiddleware
 from app.http.security_headers import SecurityHeadersMiddleware
 from app.http.serving import DrainingMiddleware, Lifecycle, serve
 from app.http.static import STATIC_FOLDER, CachedStaticFiles, favicon
-from app.services.container import build_workspaces
+from app.services.container import Services, build_workspaces
 from app.settings import Settings
 from app.storage.errors import SchemaTooNew, StorageUnavailable
 from app.web import router as web_router
@@ -115,9 +116,7 @@ def main() -> int:
     except StorageUnavailable as error:
         sys.stderr.write(f"The database cannot be opened: {error.__cause__ or error}\n")
         return 2
-    # Catalogue and code live as long as the process: collections that walk them stall for 0.1 s.
-    gc.collect()
-    gc.freeze()
+    threading.Thread(target=_warm_up, args=(app.state.services,), daemon=True).start()
     serve(
         app,
         host=settings.host,
@@ -126,6 +125,14 @@ def main() -> int:
         grace_seconds=settings.shutdown_grace_seconds,
     )
     return 0
+
+
+def _warm_up(services: Services) -> None:
+    """Does, beside the first requests, what the start need not wait for."""
+    services.estimator.warm_up()
+    # Catalogue and code live as long as the process: collections that walk them stall for 0.1 s.
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":

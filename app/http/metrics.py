@@ -76,7 +76,7 @@ class _ServiceFigures(Collector):
         yield CounterMetricFamily(
             "shardplan_estimates",
             "Estimates computed: one for each strategy of each job.",
-            value=services.estimator.computed,
+            value=services.estimator.tally.total,
         )
         yield InfoMetricFamily(
             "shardplan_build",

@@ -27,6 +27,7 @@ from app.services.recommending import Recommender
 from app.services.resolving import Resolver
 from app.services.shares import ShareService
 from app.services.system_search import SystemFinder
+from app.services.tally import Tally
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.workspaces import DEFAULT_WORKSPACE, NO_WORKSPACE
@@ -41,6 +42,7 @@ class Shared:
     catalog: Catalog
     catalog_documents: CatalogDocuments
     evidence: Evidence
+    estimates: Tally
     claims: JudgedClaims
     access: AccessService
 
@@ -98,7 +100,7 @@ class Workspaces:
         hardware_profiles = HardwareProfiles(database, clock, catalog)
         profiles = SavedProfiles(model_profiles, hardware_profiles)
         resolver = Resolver(catalog, profiles)
-        estimator = Estimator(resolver, catalog.version, shared.evidence)
+        estimator = Estimator(resolver, catalog.version, shared.evidence, shared.estimates)
         planner = Planner(estimator, [entry.gpu for entry in catalog.gpus.values()])
         return Services(
             workspace=workspace,
@@ -139,6 +141,7 @@ def build_workspaces(settings: Settings, clock: Clock = utc_now) -> Workspaces:
         catalog=catalog,
         catalog_documents=CatalogDocuments(catalog),
         evidence=evidence,
+        estimates=Tally(),
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
         access=AccessService(database, clock),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 
 from app.domain.assessment import Assessed, Assessment, assess
@@ -17,17 +16,27 @@ from app.schemas.estimates import EstimateRequest, EstimateResponse, StrategyEst
 from app.services.evidence import Evidence
 from app.services.recipe_notes import RecipeNotes
 from app.services.resolving import Resolver, chosen_strategies
+from app.services.tally import Tally
 
 
 class Estimator:
     """Answers what a job needs under each strategy."""
 
-    def __init__(self, resolver: Resolver, catalog_version: str, evidence: Evidence) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        catalog_version: str,
+        evidence: Evidence,
+        tally: Tally | None = None,
+    ) -> None:
         self._resolver = resolver
         self._catalog_version = catalog_version
         self._evidence = evidence
-        self._counting = threading.Lock()
-        self.computed = 0  # estimates since the process started
+        self.tally = tally or Tally()
+
+    def warm_up(self) -> None:
+        """Evaluates the measured runs now, so that the first estimate need not wait for them."""
+        _ = self._evidence.region
 
     def estimate(self, request: EstimateRequest) -> EstimateResponse:
         """Estimate a request.
@@ -62,8 +71,7 @@ class Estimator:
 
     def document(self, job: Job, assessed: Assessed) -> EstimateResponse:
         """The contract's document of an assessed job."""
-        with self._counting:
-            self.computed += len(assessed.outcomes)
+        self.tally.add(len(assessed.outcomes))
         spec, capacity = job.spec, assessed.capacity
         recipe = RecipeNotes(job)
         return EstimateResponse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import log
@@ -102,12 +102,23 @@ class Evidence:
 
     A run speaks for a strategy when it used the same engine with states in the same places and
     trained by the same method, whichever loop ran it; the nearest are by the same loop.
+
+    The runs are evaluated when first asked for, which takes most of a second.
     """
 
-    def __init__(self, comparisons: Sequence[Comparison]) -> None:
-        self.comparisons = tuple(comparisons)
-        self.region = ValidatedRegion((c.job, c.strategy, c.error) for c in comparisons)
+    def __init__(self, compare_runs: Callable[[], Sequence[Comparison]]) -> None:
+        self._compare_runs = compare_runs
         self._speaking = lru_cache(maxsize=4096)(self._find)
+
+    @cached_property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Every measured run beside what the engine says of it."""
+        return tuple(self._compare_runs())
+
+    @cached_property
+    def region(self) -> ValidatedRegion:
+        """Where the measured runs are."""
+        return ValidatedRegion((c.job, c.strategy, c.error) for c in self.comparisons)
 
     def band_percent(self, job: Job, strategy: Strategy) -> Integer:
         """How far a job's peak may be off, in per cent: see `ValidatedRegion.band_percent`."""
@@ -180,4 +191,4 @@ def measured_comparisons(catalog: Catalog) -> tuple[Comparison, ...]:
 @lru_cache(maxsize=1)
 def measured_evidence(catalog: Catalog) -> Evidence:
     """The evidence of all measured runs."""
-    return Evidence(measured_comparisons(catalog))
+    return Evidence(lambda: measured_comparisons(catalog))

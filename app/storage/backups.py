@@ -130,7 +130,7 @@ def _checked_sqlite(file: Path) -> str:
 
 
 def _restore_sqlite(file: Path, target: Path, replace: bool) -> str:
-    revision = _checked_sqlite(file)
+    _checked_sqlite(file)
     if target.exists() and not replace:
         raise BackupFailed(f"{target} exists already; --replace makes it what the backup is.")
     target.parent.mkdir(parents=True, exist_ok=True)

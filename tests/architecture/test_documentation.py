@@ -23,7 +23,7 @@ README = ROOT / "README.md"
 CONFIGURED = [*PAGES, ROOT / "Makefile", ROOT / "Dockerfile", ROOT / "docker-compose.yml"]
 
 # Read by the test suite and not by the product.
-TEST_SETTINGS = {"SHARDPLAN_TEST_REQUIRE_ALL"}
+TEST_SETTINGS = {"SHARDPLAN_TEST_REQUIRE_ALL", "SHARDPLAN_TEST_SOAK"}
 
 
 @pytest.fixture(scope="module")

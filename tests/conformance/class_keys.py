@@ -27,6 +27,11 @@ _BESIDE_FIELDS = re.compile(
     r"|getattr\((?:self\.)?config,\s*\"(\w+)\""
 )
 
+# Every class's rotary embedding asks for a head_dim that its attention may not read.
+_ROTARY = re.compile(
+    r"    def compute_default_rope_parameters.*?(?=\n    def |\nclass )", re.DOTALL
+)
+
 
 def asked_for() -> set[str]:
     """Every string that stands in the code of the families."""
@@ -49,7 +54,9 @@ def describe(model_type: str, asked: set[str]) -> dict[str, Any]:
         if field.name in asked | set(config.attribute_map.values()):
             defaults[field.name] = value if _plain(value) else None
     model = MODEL_FOR_CAUSAL_LM_MAPPING[config]
-    sources = [inspect.getsource(sys.modules[part.__module__]) for part in (config, model)]
+    sources = [
+        _ROTARY.sub("", inspect.getsource(sys.modules[part.__module__])) for part in (config, model)
+    ]
     beside = {
         name
         for source in sources
@@ -67,10 +74,15 @@ def _plain(value: object) -> bool:
     )
 
 
+def _is_causal(model_type: str) -> bool:
+    found = model_type in CONFIG_MAPPING
+    return found and CONFIG_MAPPING[model_type] in MODEL_FOR_CAUSAL_LM_MAPPING
+
+
 def table() -> str:
     """The whole file: one line for each class that transformers has."""
     asked = asked_for()
-    known = [t for t in sorted(FAMILIES) if t in CONFIG_MAPPING]
+    known = [t for t in sorted(FAMILIES) if _is_causal(t)]
     lines = [f"{json.dumps(t)}: {json.dumps(describe(t, asked))}" for t in known]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

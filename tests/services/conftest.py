@@ -39,7 +39,7 @@ def resolver() -> Resolver:
 
 @pytest.fixture(scope="session")
 def evidence(resolver: Resolver) -> Evidence:
-    return Evidence(compare(measured_runs(), resolver))
+    return Evidence(lambda: compare(measured_runs(), resolver))
 
 
 @pytest.fixture(scope="session")

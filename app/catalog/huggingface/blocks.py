@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from app.catalog.huggingface import reading
 from app.catalog.huggingface.reading import MISSING, Config
 from app.domain.architecture import (
+    LLAMA_MODULES,
+    MLP,
     Activation,
     Attention,
     DenseMLP,
     Layer,
+    Mixer,
     MixtureOfExperts,
     ModelSpec,
+    NormKind,
 )
 
 Kind = TypeVar("Kind", bound=Hashable)
@@ -27,12 +31,13 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
     "relu2": "relu2",
+    "xielu": "xielu",
 }
-HIDDEN = ("hidden_size", "n_embd", "n_embed")
-LAYERS = ("num_hidden_layers", "n_layer")
-HEADS = ("num_attention_heads", "n_head")
-KV_HEADS = ("num_key_value_heads", "num_kv_heads")
-POSITIONS = ("max_position_embeddings", "n_positions")
+HIDDEN = ("hidden_size", "n_embd", "n_embed", "d_model")
+LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads", "attention_heads")
+KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
+POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
 ACTIVATION_KEYS = (
     "hidden_act",
     "hidden_activation",
@@ -40,9 +45,17 @@ ACTIVATION_KEYS = (
     "activation",
     "mlp_hidden_act",
 )
-RESIDUAL_DROPOUT = ("resid_pdrop", "hidden_dropout", "residual_dropout", "dropout")
+RESIDUAL_DROPOUT = (
+    "resid_pdrop",
+    "resid_dropout",
+    "hidden_dropout",
+    "residual_dropout",
+    "dropout",
+)
 ATTENTION_DROPOUT = ("attn_pdrop", "attention_dropout")
 FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
+GATED = ("gate_proj", "up_proj", "down_proj")
+UNGATED = ("up_proj", "down_proj")
 
 
 def hidden_size(c: Config) -> int:
@@ -67,6 +80,11 @@ def head_dim_of(c: Config, heads: int, default: int | None = None) -> int:
         return stated
     if default is not None and not c.is_null(("head_dim",)):
         return default
+    return even_head_dim(c, heads)
+
+
+def even_head_dim(c: Config, heads: int) -> int:
+    """Hidden size over heads, which must divide it."""
     h = hidden_size(c)
     if h % heads:
         key, _ = c.find(HIDDEN)
@@ -93,12 +111,14 @@ def attention(
     rotary: float = 1.0,
     heads: int = MISSING,
     kv_heads: int | None = None,
+    own_head_dim: bool = True,
     **facts: Any,
 ) -> Attention:
     """Attention as the common keys describe it; `facts` are what the family fixes.
 
     `kv_heads` and `head_dim` are the class's defaults where the config has none. Without one, and
-    where the config says null: as many as query heads; hidden size over heads.
+    where the config says null: as many as query heads; hidden size over heads, as always where a
+    family has no `own_head_dim`.
     """
     n = c.integer(HEADS, heads, most=reading.MAX_HEADS)
     usual = n if kv_heads is None or c.is_null(KV_HEADS) else kv_heads
@@ -108,8 +128,10 @@ def attention(
     elif n % kv and c.is_sound(HEADS):
         key, _ = c.find(KV_HEADS)
         c.complain(key, f"{key} {kv} does not divide the {n} attention heads; use a divisor.")
-    dim = head_dim_of(c, n, head_dim)
+    dim = head_dim_of(c, n, head_dim) if own_head_dim else even_head_dim(c, n)
     rotated = int(dim * rotary_fraction(c, rotary))
+    if rotary:
+        rotated = min(c.optional_integer("rotary_dim", most=reading.MAX_HEAD_DIM) or rotated, dim)
     return Attention(heads=n, kv_heads=kv, head_dim=dim, rotary_dim=rotated, **facts)
 
 
@@ -126,6 +148,11 @@ def dense(
     return DenseMLP(width, activation=activation(c, act), **facts)
 
 
+def ungated(c: Config, **facts: Any) -> DenseMLP:
+    """A dense feed-forward block without a gate, its linears named as Llama's are."""
+    return dense(c, gated=False, names=UNGATED, **facts)
+
+
 def mixture(
     c: Config,
     *,
@@ -136,8 +163,11 @@ def mixture(
     **facts: Any,
 ) -> MixtureOfExperts:
     """Routed experts as the common keys describe them; `facts` are what the family fixes."""
-    keys = ("num_local_experts", "num_experts", "n_routed_experts")
-    chosen = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts")
+    keys = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+    chosen = (
+        *("num_experts_per_tok", "num_experts_per_token", "top_k_experts"),
+        *("moe_topk", "moe_k"),
+    )
     count = c.integer(keys, experts, most=reading.MAX_EXPERTS)
     used = c.integer(chosen, per_token, most=reading.MAX_EXPERTS)
     if used > count and c.is_sound(keys):
@@ -153,20 +183,38 @@ def layer_types(
     every: int | None = None,
     *,
     local: str = SLIDING,
+    last: bool = True,
 ) -> tuple[str, ...]:
-    """What each layer attends to; absent: every `every`-th sees all, the others are `local`."""
+    """What each layer attends to; absent: of `every` layers one sees all, the others are `local`.
+
+    That one is the `last` of them or the first.
+    """
 
     def default(index: int) -> str:
-        return FULL if every is None or (index + 1) % every == 0 else local
+        return FULL if every is None or (index + last) % every == 0 else local
 
     return c.names("layer_types", count, {FULL, SLIDING, CHUNKED, "linear_attention"}, default)
 
 
 def window(c: Config, kind: str, default: int | None = None) -> int | None:
-    """The sliding window of a layer of this kind, in tokens."""
+    """The sliding window of a layer of this kind, in tokens; None where it sees all."""
     if kind != SLIDING:
         return None
-    return c.integer("sliding_window", default or MISSING, most=reading.MAX_POSITIONS)
+    stated = c.optional_integer("sliding_window", most=reading.MAX_POSITIONS)
+    return stated if stated or c.is_null("sliding_window") else default
+
+
+def mlp_kinds(
+    c: Config, count: int, dense_first: int, network: DenseMLP, routed: MixtureOfExperts
+) -> tuple[MLP, ...]:
+    """Each layer's feed-forward block: as `mlp_layer_types` says, else `dense_first` dense ones."""
+    kinds = c.names(
+        "mlp_layer_types",
+        count,
+        {"dense", "sparse"},
+        lambda index: "dense" if index < dense_first else "sparse",
+    )
+    return tuple(network if kind == "dense" else routed for kind in kinds)
 
 
 def stack(kinds: Iterable[Kind], build: Callable[[Kind], Layer]) -> tuple[Layer, ...]:
@@ -175,6 +223,24 @@ def stack(kinds: Iterable[Kind], build: Callable[[Kind], Layer]) -> tuple[Layer,
     distinct: dict[Layer, Layer] = {}
     built = {kind: build(kind) for kind in dict.fromkeys(order)}
     return tuple(distinct.setdefault(built[kind], built[kind]) for kind in order)
+
+
+def layered(
+    c: Config,
+    mixers: Sequence[Mixer],
+    mlps: MLP | Sequence[MLP],
+    *,
+    modules: tuple[str, ...] = LLAMA_MODULES,
+    norm: NormKind = "rmsnorm",
+    **facts: Any,
+) -> ModelSpec:
+    """A whole model of layers with these mixers and feed-forward blocks, or one block for all."""
+    h = hidden_size(c)
+    each = mlps if isinstance(mlps, Sequence) else (mlps,) * len(mixers)
+    layers = stack(
+        zip(mixers, each, strict=True), lambda kind: Layer(h, *kind, norm=norm, modules=modules)
+    )
+    return decoder(c, layers, norm=norm, **facts)
 
 
 def decoder(

@@ -1,0 +1,130 @@
+"""Programs that save and change things, and remember to the letter what they were told."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import uuid
+from dataclasses import dataclass, field
+
+from tests.factories import Json, new_hardware_profile
+from tests.soak.server import Answer, Server, send
+
+PROFILES = "/api/v1/hardware-profiles"
+NO_ANSWER = (OSError, http.client.HTTPException)
+
+
+@dataclass
+class Client:
+    """Creates profiles, each under a key of its own, and changes the newest one now and then.
+
+    It takes one step after the other, as a program does; a step without an answer ends the run and
+    is kept, to be repeated.
+    """
+
+    name: str
+    created: dict[str, str] = field(default_factory=dict)  # id by key, acknowledged
+    versions: dict[str, int] = field(default_factory=dict)  # by id, acknowledged
+    open_creation: str | None = None  # a key
+    open_change: str | None = None  # an id
+    refused: list[str] = field(default_factory=list)
+    steps: int = 0
+
+    def run(self, server: Server, stop: threading.Event) -> None:
+        """Takes steps until told to stop or until an answer does not come."""
+        connection = server.connection()
+        try:
+            while not stop.is_set():
+                self.step(connection)
+        except NO_ANSWER:
+            pass
+        finally:
+            connection.close()
+
+    def step(self, connection: http.client.HTTPConnection) -> None:
+        """One write."""
+        self.steps += 1
+        newest = next(reversed(self.versions), None)
+        if newest is not None and self.steps % 3 == 0:
+            self.open_change = newest
+            tag = {"If-Match": f'"{self.versions[newest]}"'}
+            document = self._document(f"{self.name} changed {self.steps}")
+            self._changed(send(connection, "PUT", f"{PROFILES}/{newest}", document, tag))
+        else:
+            self.open_creation = f"{self.name}-{uuid.uuid4().hex}"
+            self._create(connection)
+
+    def repeat(self, server: Server) -> None:
+        """Repeats what had no answer: the creation with its key; of the change it looks what is."""
+        connection = server.connection()
+        try:
+            if self.open_creation is not None:
+                self._create(connection)
+            if self.open_change is not None:
+                version = self._version(connection, self.open_change)
+                # A change without an answer was made, or was not; nothing else can be.
+                if version - self.versions[self.open_change] not in (0, 1):
+                    self.refused.append(f"{self.open_change} has version {version}")
+                self.versions[self.open_change] = version
+                self.open_change = None
+        finally:
+            connection.close()
+
+    def lost(self, server: Server, among: int | None = None) -> list[str]:
+        """Ids of what was acknowledged and is not there, or is not as it was left.
+
+        With `among`, only so many of the last ones are looked at.
+        """
+        connection = server.connection()
+        try:
+            return [
+                profile
+                for profile in list(self.versions)[-(among or len(self.versions)) :]
+                if self._version(connection, profile) != self.versions[profile]
+            ]
+        finally:
+            connection.close()
+
+    def _document(self, name: str) -> Json:
+        return new_hardware_profile(name=name)
+
+    def _create(self, connection: http.client.HTTPConnection) -> None:
+        key = self.open_creation
+        assert key is not None
+        headers = {"Idempotency-Key": key}
+        answer = send(connection, "POST", PROFILES, self._document(key), headers)
+        if answer.status == 201:
+            document = answer.json()
+            self.created[key] = document["id"]
+            self.versions[document["id"]] = 1
+        else:
+            self.refused.append(f"{answer.status} {answer.body[:300]!r}")
+        self.open_creation = None
+
+    def _changed(self, answer: Answer) -> None:
+        assert self.open_change is not None
+        if answer.status == 200:
+            self.versions[self.open_change] += 1
+        else:
+            self.refused.append(f"{answer.status} {answer.body[:300]!r}")
+        self.open_change = None
+
+    def _version(self, connection: http.client.HTTPConnection, profile: str) -> int:
+        answer = send(connection, "GET", f"{PROFILES}/{profile}")
+        return int(answer.headers["etag"].strip('"')) if answer.status == 200 else 0
+
+
+def every_profile(server: Server) -> list[Json]:
+    """All hardware profiles, page by page."""
+    found: list[Json] = []
+    path = f"{PROFILES}?limit=100"
+    connection = server.connection()
+    try:
+        while True:
+            page = send(connection, "GET", path).json()
+            found += page["items"]
+            if not page["next_cursor"]:
+                return found
+            path = f"{PROFILES}?limit=100&cursor={page['next_cursor']}"
+    finally:
+        connection.close()
