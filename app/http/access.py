@@ -37,6 +37,7 @@ _COMPUTING = frozenset(
     {
         "/accuracy/comparisons",
         "/compare/clear",
+        "/models/import",
         "/api/v1/accuracy/comparisons",
         "/api/v1/configurations",
         "/api/v1/estimates",

@@ -62,6 +62,7 @@ DELETE /api/v1/plans/{plan_id}/shares/{share_id}
 COMPUTING = """
 POST /accuracy/comparisons
 POST /compare/clear
+POST /models/import
 POST /api/v1/accuracy/comparisons
 POST /api/v1/configurations
 POST /api/v1/estimates
