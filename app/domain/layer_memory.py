@@ -38,6 +38,7 @@ PLAIN_MLP_TENSORS = {
     "silu": 2,
     "relu": 1,
     "relu2": 2,
+    "xielu": 6,
 }
 
 

@@ -51,8 +51,9 @@ def describe(model_type: str, asked: set[str]) -> dict[str, Any]:
         value = None if field.default is dataclasses.MISSING else field.default
         if field.default_factory is not dataclasses.MISSING:
             value = field.default_factory()
-        if field.name in asked | set(config.attribute_map.values()):
-            defaults[field.name] = value if _plain(value) else None
+        key = config.attribute_map.get(field.name, field.name)
+        if key in asked | set(config.attribute_map.values()):
+            defaults[key] = value if _plain(value) else None
     model = MODEL_FOR_CAUSAL_LM_MAPPING[config]
     sources = [
         _ROTARY.sub("", inspect.getsource(sys.modules[part.__module__])) for part in (config, model)

@@ -5,15 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.catalog.huggingface.blocks import (
+    UNGATED,
     attention,
     decoder,
     dense,
     hidden_size,
     layer_count,
+    layered,
 )
 from app.catalog.huggingface.reading import MAX_POSITIONS, Config
 from app.catalog.huggingface.registry import family
-from app.domain.architecture import AttentionNames, Layer, ModelSpec, RootPart
+from app.domain.architecture import (
+    Attention,
+    AttentionNames,
+    DenseMLP,
+    Layer,
+    ModelSpec,
+    NormKind,
+    Projection,
+    RootPart,
+)
 
 Root = tuple[tuple[RootPart, str], ...]
 
@@ -36,8 +47,22 @@ NEOX_ROOT: Root = (
 OPT_ROOT: Root = (
     ("embedding", "model.decoder.embed_tokens"),
     ("positions", "model.decoder.embed_positions"),
+    ("project_out", "model.decoder.project_out"),
+    ("project_in", "model.decoder.project_in"),
     ("norm", "model.decoder.final_layer_norm"),
     ("layers", "model.decoder.layers"),
+    ("head", "lm_head"),
+)
+XGLM_ROOT: Root = (
+    ("embedding", "model.embed_tokens"),
+    ("layers", "model.layers"),
+    ("norm", "model.layer_norm"),
+    ("head", "lm_head"),
+)
+MPT_ROOT: Root = (
+    ("embedding", "transformer.wte"),
+    ("layers", "transformer.blocks"),
+    ("norm", "transformer.norm_f"),
     ("head", "lm_head"),
 )
 FALCON_ROOT: Root = (
@@ -57,6 +82,11 @@ PHI_ROOT: Root = (
     ("norm", "model.final_layernorm"),
     ("head", "lm_head"),
 )
+OPT_NAMES = AttentionNames(
+    parts=(("k", "k_proj"), ("v", "v_proj"), ("q", "q_proj"), ("o", "out_proj"))
+)
+OPT_MODULES = ("mixer", "self_attn_layer_norm", "mlp", "final_layer_norm")
+NORMED: tuple[tuple[Projection, str], ...] = (("q_norm", "q_layernorm"), ("k_norm", "k_layernorm"))
 INNER = ("n_inner", "intermediate_size", "ffn_dim", "ffn_hidden_size")
 NEOX_MLP = ("dense_h_to_4h", "dense_4h_to_h")
 FUSED_SELF_ATTENTION = AttentionNames(
@@ -65,6 +95,7 @@ FUSED_SELF_ATTENTION = AttentionNames(
 
 
 @family("GPT-2", "gpt2")
+@family("GPT-SW3", "gpt-sw3")
 def gpt2(c: Config) -> ModelSpec:
     """GPT2LMHeadModel: learned positions, Conv1D weights stored (in, out)."""
     h = hidden_size(c)
@@ -143,6 +174,92 @@ def gptj(c: Config) -> ModelSpec:
     )
 
 
+@family("CodeGen", "codegen")
+def codegen(c: Config) -> ModelSpec:
+    """CodeGenForCausalLM: GPT-J with one projection for q, k and v."""
+    h = hidden_size(c)
+    names = AttentionNames("attn", (("qkv", "qkv_proj"), ("o", "out_proj")))
+    mlp = dense(c, INNER, default=4 * h, gated=False, bias=True, names=("fc_in", "fc_out"))
+    layer = Layer(h, attention(c, names=names), mlp, "layernorm", ("ln_1", "mixer", "mlp"))
+    return decoder(
+        c,
+        (layer,) * layer_count(c),
+        norm="layernorm",
+        head_bias=True,
+        parallel_residual=True,
+        root=GPTJ_ROOT,
+    )
+
+
+@family("GPT-Neo", "gpt_neo")
+def gpt_neo(c: Config) -> ModelSpec:
+    """GPTNeoForCausalLM: GPT-2 with layers that see all tokens and layers that see a window."""
+    h, count = hidden_size(c), layer_count(c)
+    span = c.integer("window_size", 256, most=MAX_POSITIONS)
+    mlp = dense(c, INNER, default=4 * h, gated=False, bias=True, names=("c_fc", "c_proj"))
+
+    def mixer(kind: str) -> Attention:
+        return attention(
+            c,
+            rotary=0.0,
+            output_bias=True,
+            sliding_window=span if kind == "local" else None,
+            names=AttentionNames("attn.attention", OPT_NAMES.parts),
+        )
+
+    return layered(
+        c,
+        [mixer(kind) for kind in _neo_kinds(c, count)],
+        mlp,
+        norm="layernorm",
+        modules=GPT2_MODULES,
+        positions=_positions(c, 2048),
+        root=GPT2_ROOT,
+    )
+
+
+def _neo_kinds(c: Config, count: int) -> tuple[str, ...]:
+    """`attention_types` lists patterns with how often each is repeated."""
+    key, stated = c.find("attention_types")
+    if stated is None:
+        return tuple(("global", "local")[i % 2] for i in range(count))
+    kinds: list[str] = []
+    for entry in stated if isinstance(stated, list) else ():
+        match entry:
+            case [[*pattern], int(times)] if 0 <= times <= count:
+                kinds += [str(kind) for kind in pattern] * times
+    if len(kinds) != count:
+        c.complain(key, f'{key} must name the {count} layers, as in [[["global", "local"], 12]].')
+        return ("global",) * count
+    return tuple(kinds)
+
+
+@family("MPT", "mpt")
+def mpt(c: Config) -> ModelSpec:
+    """MptForCausalLM: ALiBi, and norms and linears that never have biases."""
+    h = hidden_size(c)
+    mixer = attention(
+        c, rotary=0.0, names=AttentionNames("attn", (("qkv", "Wqkv"), ("o", "out_proj")))
+    )
+    mlp = DenseMLP(4 * h, gated=False, activation="gelu", module="ffn", names=UNGATED)
+    modules = ("norm_1", "mixer", "norm_2", "mlp")
+    layer = Layer(h, mixer, mlp, "layernorm_nobias", modules)
+    return decoder(c, (layer,) * layer_count(c), norm="layernorm_nobias", root=MPT_ROOT)
+
+
+@family("XGLM", "xglm")
+def xglm(c: Config) -> ModelSpec:
+    """XGLMForCausalLM: OPT's layers with positions that are computed."""
+    layer = Layer(
+        hidden_size(c),
+        attention(c, rotary=0.0, qkv_bias=True, output_bias=True, names=OPT_NAMES),
+        dense(c, INNER, gated=False, bias=True, module="", names=("fc1", "fc2")),
+        "layernorm",
+        OPT_MODULES,
+    )
+    return decoder(c, (layer,) * layer_count(c), norm="layernorm", root=XGLM_ROOT)
+
+
 @family("GPT-NeoX and Pythia", "gpt_neox")
 def gpt_neox(c: Config) -> ModelSpec:
     """GPTNeoXForCausalLM: one projection for q, k and v; a quarter of a head is rotated."""
@@ -162,53 +279,54 @@ def gpt_neox(c: Config) -> ModelSpec:
 
 @family("OPT", "opt")
 def opt(c: Config) -> ModelSpec:
-    """OPTForCausalLM: learned positions with an offset of two; the final norm stands first."""
+    """OPTForCausalLM: learned positions with an offset of two; the final norm stands first.
+
+    OPT-350M has its norms behind the blocks, no final norm and a narrower embedding.
+    """
     h = hidden_size(c)
-    if c.integer("word_embed_proj_dim", h) != h:
-        c.complain(
-            "word_embed_proj_dim",
-            "word_embed_proj_dim differs from hidden_size, which is "
-            "not supported; use an OPT model whose two agree.",
-        )
-    if not c.flag("do_layer_norm_before", True) or c.flag("_remove_final_layer_norm", False):
-        c.complain(
-            "do_layer_norm_before",
-            "OPT without norms before its blocks is not supported; "
-            "use a model with do_layer_norm_before true.",
-        )
-    bias = c.flag("enable_bias", True)
-    names = AttentionNames(
-        parts=(("k", "k_proj"), ("v", "v_proj"), ("q", "q_proj"), ("o", "out_proj"))
+    width = c.integer("word_embed_proj_dim", h)
+    last_norm = c.flag("do_layer_norm_before", True) and not c.flag(
+        "_remove_final_layer_norm", False
     )
+    left_out = {"project_in", "project_out"} if width == h else set()
+    left_out |= set() if last_norm else {"norm"}
+    norm: NormKind = (
+        "layernorm" if c.flag("layer_norm_elementwise_affine", True) else "layernorm_noparam"
+    )
+    bias = c.flag("enable_bias", True)
     layer = Layer(
         h,
-        attention(c, rotary=0.0, qkv_bias=bias, output_bias=bias, names=names),
+        attention(c, rotary=0.0, qkv_bias=bias, output_bias=bias, names=OPT_NAMES),
         dense(c, INNER, act="relu", gated=False, bias=bias, module="", names=("fc1", "fc2")),
-        "layernorm",
-        ("mixer", "self_attn_layer_norm", "mlp", "final_layer_norm"),
+        norm,
+        OPT_MODULES,
     )
     return decoder(
         c,
         (layer,) * layer_count(c),
         tied=True,
-        norm="layernorm",
+        norm=norm,
         residual_dropout=0.1,
         positions=_positions(c, 2048) + 2,
-        root=OPT_ROOT,
+        embedding_size=width,
+        root=tuple(part for part in OPT_ROOT if part[0] not in left_out),
     )
 
 
 @family("Phi-1 and Phi-2", "phi")
 def phi(c: Config) -> ModelSpec:
     """PhiForCausalLM: attention and feed-forward in parallel, biases everywhere, the head too."""
-    if c.flag("qk_layernorm", False):
-        c.complain("qk_layernorm", "Phi with qk_layernorm is not supported; set it to false.")
-    names = AttentionNames(
-        parts=(("q", "q_proj"), ("k", "k_proj"), ("v", "v_proj"), ("o", "dense"))
-    )
+    parts = (*AttentionNames().parts[:3], ("o", "dense"), *NORMED)
     layer = Layer(
         hidden_size(c),
-        attention(c, rotary=0.5, qkv_bias=True, output_bias=True, names=names),
+        attention(
+            c,
+            rotary=0.5,
+            qkv_bias=True,
+            output_bias=True,
+            qk_norm="head" if c.flag("qk_layernorm", False) else "none",
+            names=AttentionNames(parts=parts),
+        ),
         dense(c, act="gelu_new", gated=False, bias=True, names=("fc1", "fc2")),
         "layernorm",
         ("mixer", "mlp", "input_layernorm"),
@@ -240,13 +358,18 @@ def starcoder2(c: Config) -> ModelSpec:
 @family("StableLM", "stablelm")
 def stablelm(c: Config) -> ModelSpec:
     """StableLmForCausalLM: Llama with layer norms; StableLM 2 1.6B has biases on q, k and v."""
-    if c.flag("qk_layernorm", False):
-        c.complain("qk_layernorm", "StableLM with qk_layernorm is not supported; set it to false.")
+    normed = "each" if c.flag("qk_layernorm", False) else "none"
     parallel = c.flag("use_parallel_residual", False)
     after = () if parallel else ("post_attention_layernorm",)
     layer = Layer(
         hidden_size(c),
-        attention(c, kv_heads=32, rotary=0.25, qkv_bias=c.flag("use_qkv_bias", False)),
+        attention(
+            c,
+            rotary=0.25,
+            qkv_bias=c.flag("use_qkv_bias", False),
+            qk_norm=normed,
+            names=AttentionNames(parts=(*AttentionNames().parts[:4], *NORMED)),
+        ),
         dense(c),
         "layernorm",
         ("mixer", "mlp", "input_layernorm", *after),
@@ -254,12 +377,15 @@ def stablelm(c: Config) -> ModelSpec:
     return decoder(c, (layer,) * layer_count(c), norm="layernorm", parallel_residual=parallel)
 
 
-@family("Falcon", "falcon")
+@family("Falcon", "falcon", "RefinedWeb", "RefinedWebModel")
 def falcon(c: Config) -> ModelSpec:
-    """FalconForCausalLM: multi-query, or grouped-query in the new architecture."""
+    """FalconForCausalLM: multi-query, or grouped-query in the new architecture.
+
+    The first files have names of their own and do not say which architecture they are.
+    """
     h = hidden_size(c)
     bias, parallel = c.flag("bias", False), c.flag("parallel_attn", True)
-    new = c.flag("new_decoder_architecture", False)
+    new = c.flag("new_decoder_architecture", c.has("n_head_kv"))
     mixer = attention(
         c,
         qkv_bias=bias,

@@ -44,10 +44,7 @@ FOUR_NORMS = (
     "post_feedforward_layernorm",
 )
 GEMMA2_MODULES = ("mixer", "mlp", *FOUR_NORMS)
-GEMMA4_MOE_MODULES = (
-    "mixer",
-    "shared",
-    *FOUR_NORMS,
+GEMMA4_EXPERTS = (
     "router",
     "experts",
     "post_feedforward_layernorm_1",
@@ -69,18 +66,6 @@ GEMMA4_ROOT: tuple[tuple[RootPart, str], ...] = (
     ("per_layer_norm", "model.per_layer_projection_norm"),
     *LLAMA_ROOT[3:],
 )
-
-
-@family("Gemma", "gemma")
-def gemma(c: Config) -> ModelSpec:
-    """GemmaForCausalLM."""
-    bias = c.flag("attention_bias", False)
-    layer = Layer(
-        hidden_size(c),
-        attention(c, head_dim=256, kv_heads=16, qkv_bias=bias, output_bias=bias),
-        dense(c, act="gelu_pytorch_tanh"),
-    )
-    return decoder(c, (layer,) * layer_count(c), tied=True)
 
 
 @family("Gemma 2", "gemma2")
@@ -189,9 +174,9 @@ def _first_full_layer(c: Config) -> Config:
 
 
 def _gemma4_modules(c: Config, per_layer: int) -> tuple[str, ...]:
-    if c.flag("enable_moe_block", False):
-        return GEMMA4_MOE_MODULES
     extra = ("per_layer_input", "post_per_layer_input_norm") if per_layer else ()
+    if c.flag("enable_moe_block", False):
+        return ("mixer", "shared", *FOUR_NORMS, *extra, *GEMMA4_EXPERTS)
     return GEMMA2_MODULES + extra
 
 
