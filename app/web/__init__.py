@@ -10,6 +10,7 @@ from app.web import (
     claims,
     compare,
     downloads,
+    explore,
     formulas,
     frameworks,
     guides,
@@ -26,6 +27,7 @@ from app.web import (
 router = APIRouter()
 for page in (
     planner,
+    explore,
     downloads,
     compare,
     systems,

@@ -215,7 +215,7 @@ def _write_value(value: Any) -> str:
             return str(value)
 
 
-def _display(value: Any) -> str:
+def display(value: Any) -> str:
     """The text of a value in its field: like in an address, with thousands commas."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     return f"{value:,}" if whole else _write_value(value)
@@ -241,7 +241,7 @@ def document_of(request: EstimateRequest, preferences: Preferences) -> dict[str,
 
 _EXAMPLE_DOCUMENT = document_of(EXAMPLE, Preferences())
 DEFAULT_TEXT: Mapping[str, str] = {
-    param.name: _display(_get(_EXAMPLE_DOCUMENT, param.path)) for param in PARAMS
+    param.name: display(_get(_EXAMPLE_DOCUMENT, param.path)) for param in PARAMS
 }
 
 
@@ -262,7 +262,7 @@ def read(pairs: Iterable[tuple[str, str]], leave_out: Iterable[str] = ()) -> Sub
         if text is not None and (text.strip() or param.kind not in ("text", "names")):
             try:
                 value = _read_value(param.kind, text)
-                values[param.name] = _display(value)
+                values[param.name] = display(value)
             except ValueError as error:
                 errors[param.name] = str(error)
                 values[param.name] = text

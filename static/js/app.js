@@ -7,25 +7,30 @@
 
   /* --- The planner's requests ------------------------------------------------------------- */
 
+  // Fragments that open beside the answer come and go without a word.
+  const isBeside = (ctx) => ctx.sourceElement?.matches("[data-explore]");
+
   on("htmx:config:request", ({ detail: { ctx } }) => {
     const typed = ctx.sourceEvent && ctx.sourceEvent.type === "input";
     ctx.request.headers["X-Change"] = typed ? "typing" : "choice";
   });
 
   on("htmx:before:request", ({ detail: { ctx } }) => {
+    if (isBeside(ctx)) return;
     ctx.applies = ctx.sourceElement.matches("[data-apply]");
     $("#answer")?.setAttribute("aria-busy", "true");
   });
-  on("htmx:finally:request", () => $("#answer")?.removeAttribute("aria-busy"));
+  on("htmx:finally:request", ({ detail: { ctx } }) => isBeside(ctx) || $("#answer")?.removeAttribute("aria-busy"));
 
   on("htmx:before:swap", ({ detail: { ctx } }) => {
     const status = ctx.response?.status ?? 200;
-    if (status >= 500) return;
+    if (status >= 500 || isBeside(ctx)) return;
     failure(null);
     for (const message of document.querySelectorAll("#job .field-error")) message.replaceChildren();
   });
 
   on("htmx:after:swap", ({ detail: { ctx } }) => {
+    if (isBeside(ctx)) return;
     for (const input of document.querySelectorAll("#job [aria-invalid]")) input.removeAttribute("aria-invalid");
     for (const message of document.querySelectorAll("#job .field-error:not(:empty)")) {
       const name = message.id.replace("error-", "");
@@ -65,11 +70,11 @@
   }
 
   on("htmx:response:error", ({ detail: { ctx } }) => {
-    if (ctx.response.status === 422) return;
+    if (ctx.response.status === 422 || isBeside(ctx)) return;
     const reference = ctx.response.headers.get("X-Request-ID");
     failure(`The server answered ${ctx.response.status}${reference ? `, reference ${reference}` : ""}.`);
   });
-  on("htmx:error", ({ detail: { ctx } }) => ctx && failure("The server did not answer."));
+  on("htmx:error", ({ detail: { ctx } }) => ctx && !isBeside(ctx) && failure("The server did not answer."));
 
   /* --- Small things -------------------------------------------------------------------------- */
 
@@ -113,6 +118,12 @@
   const reveal = () => {
     for (const button of document.querySelectorAll("[data-copy], [data-print]")) button.hidden = false;
   };
+
+  /* --- What opens beside the answer, and follows it -------------------------------------------- */
+
+  const explore = (fold) => $("[data-explore]", fold)?.dispatchEvent(new Event("explore"));
+  document.addEventListener("toggle", ({ target }) => target.open && explore(target), true);
+  on("shardplan:answer", () => document.querySelectorAll(".explore details[open]").forEach(explore));
 
   /* --- The theme, without leaving the page ---------------------------------------------------- */
 
