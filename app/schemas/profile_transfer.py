@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.schemas.estimates import Request
 from app.schemas.numbers import Flag
@@ -30,8 +30,33 @@ class ProfilesDocument(Request):
     hardware_profiles: list[NewHardwareProfile] = Field(default_factory=list, max_length=MOST)
 
 
+EXAMPLE: dict[str, Any] = {
+    "format": "shardplan-profiles",
+    "version": 1,
+    "model_profiles": [{"name": "Our 70B", "base": "meta-llama/Llama-3.1-70B"}],
+    "hardware_profiles": [
+        {
+            "name": "Quad RTX PRO workstation",
+            "notes": "As quoted in November",
+            "gpu": "rtxpro6000-ws",
+            "gpus_per_node": 4,
+            "nodes": 1,
+            "host_memory_gib": 512,
+            "nvme_gib": 4000,
+            "price_usd": 52000,
+        }
+    ],
+}
+
+
 class ProfilesImport(Request):
     """A document to take in. With `preview` nothing is saved, and the answer says what would be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"document": EXAMPLE, "on_conflict": "keep", "preview": True}]
+        }
+    )
 
     document: ProfilesDocument
     on_conflict: Conflicts = Field(

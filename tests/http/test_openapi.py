@@ -117,6 +117,7 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
     assert posted == {
         "estimates", "recommendations", "configurations", "system-searches",
         "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
+        "imports",
     }  # fmt: skip
 
 

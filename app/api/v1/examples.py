@@ -11,6 +11,8 @@ from pydantic_core import to_jsonable_python
 from app.schemas.configurations import CONFIGURATION_REQUESTS, ConfigurationRequest
 from app.schemas.examples import MEASURED_RUNS
 from app.schemas.plans import NewPlan, PlanSummary, Share
+from app.schemas.profile_transfer import EXAMPLE as PROFILES
+from app.schemas.profile_transfer import ImportedProfile, ImportReport, ProfilesDocument
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
 from app.schemas.recommendations import RECOMMENDATION_REQUESTS, RecommendationRequest
 from app.schemas.system_searches import SYSTEM_SEARCH_REQUESTS, SystemSearchRequest
@@ -32,6 +34,21 @@ _PLAN = NewPlan.model_validate(
         "preferences": {"offload": "cpu"},
     }
 )
+_IMPORTED = ImportReport(
+    preview=True,
+    on_conflict="keep",
+    created=1,
+    replaced=0,
+    unchanged=0,
+    kept=1,
+    items=[
+        ImportedProfile("model_profile", 0, "Our 70B", "new", "created", None, []),
+        ImportedProfile(
+            "hardware_profile", 0, "Quad RTX PRO workstation", "conflicting", "kept",
+            "hw_90b3e7d1f5a2c846", ["price_usd", "notes"],
+        ),
+    ],
+)  # fmt: skip
 _TOKEN = "Zr8mQ1x0bV5cT7uK3nYpWd2eHs9aLfGj"  # noqa: S105 - opens nothing
 
 
@@ -59,12 +76,15 @@ def _catalogue_examples(services: Services) -> dict[str, Any]:
     version, accuracy = services.catalog.version, services.accuracy
     model = to_jsonable_python(services.catalog_documents.model("meta-llama/Llama-3.1-70B"))
     gpu = to_jsonable_python(services.catalog_documents.gpu("rtxpro6000-ws"))
+    system = to_jsonable_python(services.catalog_documents.systems.items[0])
     listed_model = {name: value for name, value in model.items() if name != "config"}
     return {
         "list_models": {"catalog_version": version, "items": [listed_model]},
         "get_model": model,
         "list_gpus": {"catalog_version": version, "items": [gpu]},
         "get_gpu": gpu,
+        "list_systems": {"catalog_version": version, "items": [system]},
+        "get_system": system,
         "list_strategies": {"items": to_jsonable_python(strategy_list().items[:1])},
         "list_frameworks": _shortened(framework_list()),
         "list_formulas": _shortened(formula_reference(services.catalog)),
@@ -81,7 +101,13 @@ def _profile_examples(services: Services) -> dict[str, Any]:
     new_model = NewModelProfile(name="Our 70B", base="meta-llama/Llama-3.1-70B")
     new_machine = NewHardwareProfile(name="Quad workstation", gpu="rtxpro6000-ws", gpus_per_node=4)
     models, machines = services.model_profiles, services.hardware_profiles
-    examples = {}
+    exported = ProfilesDocument.model_validate(
+        PROFILES | {"exported_at": _NOW, "catalog_version": services.catalog.version}
+    )
+    examples: dict[str, Any] = {
+        "export_profiles": exported.model_dump(mode="json", exclude_none=True),
+        "import_profiles": to_jsonable_python(_IMPORTED),
+    }
     for kind, text in (
         ("model", models.text(models.checked(new_model, "mp_4c1f09a8d27be635", _NOW))),
         ("hardware", machines.text(machines.checked(new_machine, "hw_90b3e7d1f5a2c846", _NOW))),
@@ -96,12 +122,15 @@ def _profile_examples(services: Services) -> dict[str, Any]:
 def _plan_examples(services: Services) -> dict[str, Any]:
     plan = services.plans.computed(_PLAN, "pl_6f1c2a9be0d34c57", _NOW)
     document = json.loads(plan.document())
+    listed = {name: document[name] for name in PlanSummary.__slots__}
     share = to_jsonable_python(Share("sh_5d3a91c07be2f648", 1, _NOW, _ENDS, None, None))
     return {
         "create_estimate": document["result"]["estimate"],
         "create_recommendation": _recommendation(services),
         "create_configuration": _configuration(services),
-        "list_plans": _page({name: document[name] for name in PlanSummary.__slots__}),
+        "list_plans": _page(listed),
+        "list_plans_of_model_profile": _page(listed),
+        "list_plans_of_hardware_profile": _page(listed),
         "create_plan": document,
         "get_plan": document,
         "replace_plan": document,
