@@ -64,8 +64,10 @@ class ModelQuantities:
 
     `parameters` include adapters' base model only; `adapters` are LoRA's, `folding` those of them
     on packed experts; `trained` are whatever has a gradient; `root_trained` those of them outside
-    the layers, `root_rows` the rows of all that is. `factored`: rows plus columns of every trained
-    matrix plus whole vectors (Adafactor). `trained_tensors`: sizes in order. `experts`: elements of
+    the layers, `root_rows` the rows of all that is and `root_trained_rows` of what is trained of
+    it; `towers` are the parameters of a multimodal model's towers, `towers_trained` those of them
+    that have gradients. `factored`: rows plus columns of every trained matrix plus whole vectors
+    (Adafactor). `trained_tensors`: sizes in order. `experts`: elements of
     packed expert tensors. `stops`: where backward can peak; `ends`: those that suffice where no
     layer waits for another.
     """
@@ -78,6 +80,9 @@ class ModelQuantities:
     root: int
     root_trained: int
     root_rows: Rows
+    root_trained_rows: Rows
+    towers: int
+    towers_trained: int
     embedding: int
     head: int
     linear: int
@@ -115,19 +120,29 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
     frozen = adapted is not None
     trained_tensors = _trained_tensors(spec, adapted, lora.rank)
     adapters = sum(k.trained * k.count for k in records) if frozen else 0
-    root_trained = 0 if frozen else spec.root_parameters
+    root_trained = 0 if frozen else spec.root_parameters - spec.frozen_parameters
+    towers_trained = 0 if frozen else spec.tower_parameters - spec.frozen_parameters
+    outside = len(spec.root_tensors_before) - spec.frozen_tensors
+    root_trained_shapes = (
+        []
+        if frozen
+        else [t.shape for t in (*spec.root_tensors_before[:outside], *spec.root_tensors_after)]
+    )
     return ModelQuantities(
         spec=spec,
         parameters=spec.total_parameters,
         adapters=adapters,
         folding=sum(k.folding * k.count for k in records),
-        trained=adapters if frozen else spec.total_parameters,
+        trained=adapters if frozen else spec.total_parameters - spec.frozen_parameters,
         root=spec.root_parameters,
         root_trained=root_trained,
         root_rows=rows_of(t.shape for t in (*spec.root_tensors_before, *spec.root_tensors_after)),
+        root_trained_rows=rows_of(root_trained_shapes),
+        towers=spec.tower_parameters,
+        towers_trained=towers_trained,
         embedding=spec.embedding_parameters,
         head=0 if spec.tied_embeddings else spec.embedding_parameters,
-        linear=spec.linear_parameters,
+        linear=spec.linear_parameters + _tower_linears(spec, method),
         factored=sum(sum(shape) if len(shape) > 1 else shape[0] for shape in trained_tensors),
         largest_trained_tensor=max((_numel(shape) for shape in trained_tensors), default=0),
         trained_tensors=tuple(_numel(shape) for shape in trained_tensors),
@@ -140,6 +155,15 @@ def quantities_of(spec: ModelSpec, method: Method, lora: Lora) -> ModelQuantitie
         last_layer=records[order[-1]].gathered,
         first_layer_trained=records[order[0]].trained,
     )
+
+
+def _tower_linears(spec: ModelSpec, method: Method) -> int:
+    """Of all towers where they are quantised, of trained ones where autocast casts them.
+
+    Source: transformers/integrations/bitsandbytes.py (every nn.Linear but the head); autocast's
+    cache holds casts of leaves that require gradients alone, aten/src/ATen/autocast_mode.cpp.
+    """
+    return sum(t.linear_parameters for t in spec.towers if t.trained or method == "qlora")
 
 
 def _numel(shape: tuple[int, ...]) -> int:
@@ -196,7 +220,7 @@ def _trained_tensors(
     spec: ModelSpec, adapted: frozenset[str] | None, rank: int
 ) -> list[tuple[int, ...]]:
     if adapted is None:
-        return [tensor.shape for tensor in spec.tensors]
+        return [tensor.shape for tensor in spec.trainable_tensors]
     of_layer = {layer: adapters_of(spec, layer, adapted, rank) for layer in set(spec.layers)}
     return [shape for x in spec.layers for adapter in of_layer[x] for shape in adapter.shapes]
 

@@ -42,6 +42,7 @@ class Traits(NamedTuple):
 
     model_type: str
     is_assumed: bool
+    has_towers: bool
     is_mixture: bool
     method: Method
     precision: PrecisionId
@@ -55,7 +56,8 @@ def traits_of(job: Job) -> Traits:
     spec, training = job.spec, job.training
     return Traits(
         spec.model_type,
-        bool(spec.assumptions),
+        bool(spec.assumptions) and not spec.towers,
+        bool(spec.towers),
         spec.is_mixture,
         training.method,
         training.precision,
@@ -105,6 +107,11 @@ KINDS = (
         "architecture as read",
         lambda traits, strategy: traits.is_assumed,
         lambda traits, strategy: "No measured run of a model whose architecture is assumed.",
+    ),
+    Kind(
+        "towers",
+        lambda traits, strategy: traits.has_towers,
+        lambda traits, strategy: "No measured run of a model with a vision or audio tower.",
     ),
     Kind(
         "method with the strategy",

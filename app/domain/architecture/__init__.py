@@ -22,6 +22,7 @@ from app.domain.architecture.recurrent import (
     ShortConvolution,
 )
 from app.domain.architecture.tensors import NormKind, Role, Tensor
+from app.domain.architecture.towers import Tower
 
 __all__ = [
     "LLAMA_MODULES",
@@ -51,5 +52,6 @@ __all__ = [
     "ShortConvolution",
     "SparseIndexer",
     "Tensor",
+    "Tower",
     "share_equal",
 ]

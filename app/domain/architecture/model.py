@@ -9,6 +9,7 @@ from typing import Literal
 
 from app.domain.architecture.layer import Layer
 from app.domain.architecture.tensors import NormKind, Tensor, norm
+from app.domain.architecture.towers import Tower
 
 RootPart = Literal[
     "embedding",
@@ -36,16 +37,16 @@ LLAMA_ROOT: tuple[tuple[RootPart, str], ...] = (
 class ModelSpec:
     """The shape of a model, exact to the last parameter as transformers 5.23 builds it.
 
-    Counts are trainable parameters of the text model: a tied head counts once, buffers do not
-    count. Equality and hash are by identity, so a spec can key caches. `max_position` is the
+    Counts are parameters of the text model and its `towers`: a tied head counts once, buffers do
+    not count. Equality and hash are by identity, so a spec can key caches. `max_position` is the
     longest sequence in tokens (None: unbounded). `positions` are learned position vectors,
     `head_bias` a bias over the vocabulary, `per_layer_input` the channels per layer of Gemma 4's
     second embedding, of `per_layer_vocab` rows. `embedding_size` is the embedding's width where a
     projection stands between it and the layers (OPT's `word_embed_proj_dim`). `residual_dropout`
     and `attention_dropout`: whether training draws dropout masks there. `logit_softcap`: logits
-    pass through a scaled tanh. `root` lists the modules outside the layers in registration order, with their names; `layers`
-    among them marks where the layers stand. `assumptions`: sentences on what of the model is not
-    read but assumed; every estimate repeats them.
+    pass through a scaled tanh. `root` lists the modules outside the layers in registration order,
+    with their names; `layers` among them marks where the layers stand. `assumptions`: sentences on
+    what of the model is not read but assumed; every estimate repeats them.
     """
 
     id: str
@@ -68,6 +69,7 @@ class ModelSpec:
     attention_dropout: bool = False
     logit_softcap: bool = False
     root: tuple[tuple[RootPart, str], ...] = LLAMA_ROOT
+    towers: tuple[Tower, ...] = ()
     assumptions: tuple[str, ...] = ()
 
     @cached_property
@@ -76,8 +78,8 @@ class ModelSpec:
 
     @cached_property
     def root_tensors_before(self) -> tuple[Tensor, ...]:
-        """Parameters registered before the layers: the embedding, as a rule."""
-        return self._root_tensors(self.root[: self._root_index])
+        """Parameters that run before the layers: the embedding, as a rule, then the towers."""
+        return (*self._root_tensors(self.root[: self._root_index]), *self._tower_tensors)
 
     @cached_property
     def root_tensors_after(self) -> tuple[Tensor, ...]:
@@ -94,6 +96,36 @@ class ModelSpec:
             for t in layer.tensors
         )
         return (*self.root_tensors_before, *inside, *self.root_tensors_after)
+
+    @cached_property
+    def _tower_tensors(self) -> tuple[Tensor, ...]:
+        """The frozen ones last."""
+        ordered = sorted(self.towers, key=lambda tower: not tower.trained)
+        return tuple(t for tower in ordered for t in tower.tensors)
+
+    @cached_property
+    def frozen_tensors(self) -> int:
+        """How many tensors full fine-tuning leaves alone: those of frozen towers."""
+        return sum(len(tower.tensors) for tower in self.towers if not tower.trained)
+
+    @cached_property
+    def trainable_tensors(self) -> tuple[Tensor, ...]:
+        """All that full fine-tuning trains, in the order of `tensors`."""
+        if not self.frozen_tensors:
+            return self.tensors
+        first_layer = len(self.root_tensors_before)
+        first_frozen = first_layer - self.frozen_tensors
+        return (*self.tensors[:first_frozen], *self.tensors[first_layer:])
+
+    @cached_property
+    def tower_parameters(self) -> int:
+        """All parameters of the towers."""
+        return sum(tower.parameters for tower in self.towers)
+
+    @cached_property
+    def frozen_parameters(self) -> int:
+        """Parameters of frozen towers."""
+        return sum(tower.parameters for tower in self.towers if not tower.trained)
 
     def _root_tensors(self, parts: Iterable[tuple[RootPart, str]]) -> tuple[Tensor, ...]:
         found: list[Tensor] = []
@@ -132,7 +164,7 @@ class ModelSpec:
 
     @cached_property
     def root_parameters(self) -> int:
-        """Everything outside the decoder layers: embedding, final norm, head (once when tied)."""
+        """All outside the decoder layers: embedding, final norm, head (once when tied), towers."""
         return sum(t.numel for t in (*self.root_tensors_before, *self.root_tensors_after))
 
     @cached_property
@@ -148,7 +180,10 @@ class ModelSpec:
 
     @cached_property
     def active_parameters(self) -> int:
-        """Parameters that one token passes: all but the routed experts that it does not use."""
+        """Parameters that one token passes: all but the routed experts that it does not use.
+
+        The towers count, which image and audio tokens pass.
+        """
         return self.total_parameters - sum(x.unused_expert_parameters for x in self.layers)
 
     @cached_property

@@ -54,6 +54,8 @@ class _Fsdp1:
         self.root = root_parameters(job, q)
         self.trained_layers = sum(kind.count * kind.trained for kind in q.kinds)
         self.trained = self.trained_layers + (self.root if self.full else 0)
+        # A flat parameter has a gradient whole; the optimizer sees the trained parameters of it.
+        self.optimised = self.trained - (q.towers - q.towers_trained if self.full else 0)
         accumulating = training.gradient_accumulation_steps > 1
         self.defers = accumulating and self.recipe.defers_reduction
         self.accumulates = accumulating and not self.defers
@@ -80,7 +82,7 @@ class _Fsdp1:
             self.ranks,
             foreach=self.job.training.optimizer_kernel == "foreach",
             flat=True,
-            trained=self.trained,
+            trained=self.optimised,
         )
         moments = [
             Moment("setup", "model wrapped", (*weights, *self._loaded())),
@@ -125,7 +127,7 @@ class _Fsdp1:
 
     def _scaled_states(self) -> tuple[Term, ...]:
         return optimizer_state_terms(
-            self.job, self.q, self.size, self.ranks, flat=True, trained=self.trained
+            self.job, self.q, self.size, self.ranks, flat=True, trained=self.optimised
         )
 
     def _held(self) -> tuple[Term, ...]:

@@ -320,8 +320,8 @@ class Fsdp2:
         q = self.q
         layers = self._sharded_gradients(q.trained - q.root_trained, [0] * len(q.kinds))
         reduced = (
-            buffers.reduce_scatter_input(w=q.root, b=self.reduction),
-            *self.padding.reduced(self.padding.root, self.reduction),
+            buffers.reduce_scatter_input(w=q.root_trained, b=self.reduction),
+            *self.padding.reduced(self.padding.root_trained, self.reduction),
         )
         embedding = Moment(
             "backward",
@@ -340,7 +340,7 @@ class Fsdp2:
             (
                 resident,
                 *layers,
-                buffers.root_gradients(R=q.root, a=self.gathered),
+                buffers.root_gradients(R=q.root_trained, a=self.gathered),
                 *reduced,
             ),
         )
@@ -351,8 +351,8 @@ class Fsdp2:
                 resident,
                 *layers,
                 *reduced,
-                buffers.reduce_scatter_output(w=q.root, b=self.reduction, N=self.ranks),
-                *self.padding.reduced(self.padding.root, self.reduction, self.ranks),
+                buffers.reduce_scatter_output(w=q.root_trained, b=self.reduction, N=self.ranks),
+                *self.padding.reduced(self.padding.root_trained, self.reduction, self.ranks),
             ),
         )
         return [embedding, root, output]

@@ -102,7 +102,8 @@ class _Accelerated(Fsdp2):
 
 class _SeparateEnds(_Accelerated):
     """An untied model: the embedding is a group like a layer; final norm and head are the tail,
-    which stays gathered from the end of forward to its own backward.
+    which stays gathered from the end of forward to its own backward. Towers are all that the root
+    itself has: gathered throughout, and the last to be reduced.
     """
 
     def __init__(
@@ -110,9 +111,10 @@ class _SeparateEnds(_Accelerated):
     ) -> None:
         super().__init__(job, strategy, q, step)
         self.embedding = buffers.gathered_root(R=q.embedding, a=self.gathered)
-        self.tail = buffers.gathered_root(R=q.root - q.embedding, a=self.gathered)
-        self.kept: tuple[Term, ...] = () if strategy.regathers else (self.embedding,)
-        self.tail_trained = q.root_trained and q.root - q.embedding
+        self.tail = buffers.gathered_root(R=q.root - q.embedding - q.towers, a=self.gathered)
+        root = (buffers.gathered_root(R=q.towers, a=self.gathered),) * bool(q.towers)
+        self.kept: tuple[Term, ...] = root if strategy.regathers else (self.embedding, *root)
+        self.tail_trained = q.root_trained and q.root_trained - q.embedding - q.towers_trained
 
     def _ends_at_start(self) -> tuple[Part, ...]:
         return (self.embedding, *self.kept)
@@ -166,6 +168,10 @@ class _SeparateEnds(_Accelerated):
             *self._reductions("embedding reduction", behind, q.embedding),
             *self._tail(resident),
         ]
+        if q.towers_trained:
+            reduced = q.trained - q.towers_trained - self.tail_trained
+            behind = (resident, *self._sharded_gradients(reduced, none))
+            moments += self._reductions("towers reduction", behind, q.towers_trained)
         if self.defers:
             waiting = self._before_the_last(q.trained - q.embedding)
             unreduced: tuple[Part, ...] = (resident, *waiting, self.embedding, gradient)

@@ -19,7 +19,7 @@ from app.domain.units import Integer
 class Padding:
     """Missing elements of one model over `ranks`: of each kind of layer, and of the root.
 
-    `layers` pad what is gathered, `trained` those of them that have gradients.
+    `layers` and `root` pad what is gathered, `trained` and `root_trained` what has gradients.
     """
 
     def __init__(self, q: ModelQuantities, ranks: Integer) -> None:
@@ -27,7 +27,7 @@ class Padding:
         self.layers = [missing(kind.rows, ranks) for kind in q.kinds]
         self.trained = [missing(kind.trained_rows, ranks) for kind in q.kinds]
         self.root = missing(q.root_rows, ranks)
-        self._root_trained = self.root if q.root_trained else 0
+        self.root_trained = missing(q.root_trained_rows, ranks)
         self._counts = tuple(kind.count for kind in q.kinds)
 
     def of_layers(self, counts: Sequence[int]) -> Integer:
@@ -42,7 +42,7 @@ class Padding:
     @cached_property
     def all_trained(self) -> Integer:
         """What pads everything that has a gradient."""
-        return self.of_gradients((0,) * len(self._counts)) + self._root_trained
+        return self.of_gradients((0,) * len(self._counts)) + self.root_trained
 
     def weights(self, size: int) -> tuple[Term, ...]:
         """In the shards at rest."""

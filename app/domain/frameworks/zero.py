@@ -156,7 +156,7 @@ def _reductions(q: ModelQuantities, bucket: int) -> _Reductions:
 
 
 class Reduction(NamedTuple):
-    """A full bucket: in which layer, at which trained tensor's gradient, and its elements."""
+    """A full bucket: in which layer, at which tensor's gradient, and its elements."""
 
     layer: int
     tensor: int
@@ -178,7 +178,8 @@ def stage3_reductions(q: ModelQuantities, bucket: int) -> tuple[Reduction, ...]:
         numel = q.trained_tensors[index]
         if held and filled + numel > bucket:
             if held > 1 and layers[index]:
-                found.append(Reduction(layers[index], index, filled))
+                registered = index + q.spec.frozen_tensors
+                found.append(Reduction(layers[index], registered, filled))
             filled = held = 0
         filled += numel
         held += 1
@@ -191,7 +192,8 @@ def _layers_of_trained_tensors(q: ModelQuantities) -> list[int]:
     if not q.root_trained:
         return [0] * len(q.trained_tensors)
     inside = [n for n, layer in enumerate(spec.layers, 1) for _ in layer.tensors]
-    return [0] * len(spec.root_tensors_before) + inside + [0] * len(spec.root_tensors_after)
+    before = len(spec.root_tensors_before) - spec.frozen_tensors
+    return [0] * before + inside + [0] * len(spec.root_tensors_after)
 
 
 def largest_sub_group(q: ModelQuantities, ranks: Integer, limit: int) -> Integer:
