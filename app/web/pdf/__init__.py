@@ -1,0 +1,1 @@
+"""A plan as a PDF file of one or two pages, drawn with vectors and set in installed fonts."""
