@@ -1,6 +1,7 @@
 """Around the planner's answer: what each setting changes, and what batch fits how long a sequence.
 
-Each is a page of its own, and the fragment that the planner opens in place.
+Each is a page of its own, and the fragment that the planner opens in place. A third page shows the
+job as calls of the API.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from app.http.dependencies import ServicesDep
 from app.services.container import Services
 from app.web import forms
 from app.web.answer import shown_estimate
+from app.web.calls import calls_of
 from app.web.forms import View
 from app.web.neighbourhood import Apply, effects_view, grid_view
 from app.web.planner import Evaluation, address, evaluate
@@ -33,6 +35,21 @@ def settings(request: Request, services: ServicesDep) -> Response:
 def batch(request: Request, services: ServicesDep) -> Response:
     """Micro-batch against sequence length, with the edge of what fits."""
     return _page(request, services, "batch")
+
+
+@router.get("/call")
+def call(request: Request, services: ServicesDep) -> Response:
+    """The job as calls of the API, to copy."""
+    shown = evaluate(services, request.query_params.multi_items()).shown
+    if shown.request is None:
+        return _back(request)
+    job = services.resolver.job(shown.request)
+    context = {
+        "scenario": scenario_of(job.spec.name, job.hardware, shown.request),
+        "back_href": address(shown),
+        "calls": calls_of(shown.request, shown.preferences, str(request.base_url).rstrip("/")),
+    }
+    return render(request, "explore/call.html", context)
 
 
 def _page(request: Request, services: Services, kind: str) -> Response:

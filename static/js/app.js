@@ -86,6 +86,13 @@
     if (target.matches(".theme")) $("[name='next']", target).value = location.pathname + location.search;
   });
 
+  // So does what a link takes away.
+  on("click", ({ target }) => {
+    const link = target.closest?.("[data-job-link]");
+    const job = $("#job");
+    if (link && job) link.search = new URLSearchParams(new FormData(job)).toString();
+  });
+
   on("click", async ({ target }) => {
     const copy = target.closest("[data-copy]");
     if (copy) {
@@ -98,7 +105,7 @@
       } catch {
         copied = document.execCommand("copy");
       }
-      const status = $("[data-copied]");
+      const status = $("[data-copied]", copy.closest(".panel") ?? document);
       if (status) status.textContent = copied ? "Copied" : "Press Ctrl+C to copy.";
     }
     if (target.closest("[data-print]")) window.print();
