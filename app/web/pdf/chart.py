@@ -9,15 +9,23 @@ from app.web.pdf.paper import GROUP_COLOURS, INK, INK_2, INK_3, MARGIN, WIDTH, P
 NAME, TOTAL, BADGE = 44.0, 20.0, 18.0
 BAR_LEFT = MARGIN + NAME
 BAR_WIDTH = WIDTH - NAME - TOTAL - BADGE
-HIGH, THICK = 6.1, 3.2
+HIGH, THICK = 5.9, 3.2
+SECTION = 4.8
 OVER, GRID = "#FCF3F2", "#E6E9EE"
+
+
+def chart_height(chart: Chart) -> float:
+    """How much of a page the chart takes, in millimetres."""
+    return _rows_height(chart) + 16
+
+
+def _rows_height(chart: Chart) -> float:
+    return len(chart.rows) * HIGH + SECTION * len(chart.sections)
 
 
 def draw_chart(paper: Paper, chart: Chart, selected: str | None) -> None:
     """Legend, one row for each strategy with its total and verdict, and the axis."""
     _legend(paper)
-    rows = sum(len(section.rows) for section in chart.sections)
-    paper.room(8 + rows * HIGH + 5 * len(chart.sections) + 8)
     top = paper.get_y() + 1
     capacity = _x(chart.capacity)
     label = f"Usable {gib(chart.usable_bytes)} GiB"
@@ -26,7 +34,7 @@ def draw_chart(paper: Paper, chart: Chart, selected: str | None) -> None:
     paper.say(at, top, label, 7.5, width=2 * half + 1, bold=True)
     y = top + 0.2
     start = top + 4.6
-    height = rows * HIGH + 4.8 * len(chart.sections) - 4.6
+    height = _rows_height(chart) - 4.6
     paper.block(capacity, start, BAR_LEFT + BAR_WIDTH - capacity, height, OVER)
     paper.set_line_width(0.15)
     paper.set_draw_color(GRID)
@@ -35,7 +43,7 @@ def draw_chart(paper: Paper, chart: Chart, selected: str | None) -> None:
     reasons = []
     for section in chart.sections:
         paper.say(MARGIN, y + 0.3, section.title, 7.5, INK_3, NAME, bold=True)
-        y += 4.8
+        y += SECTION
         for row in section.rows:
             _row(paper, row, y, row.strategy == selected)
             if row.total_bytes is None:

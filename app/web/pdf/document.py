@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import segno
 
-from app.web.pdf.chart import draw_chart
+from app.web.pdf.chart import chart_height, draw_chart
 from app.web.pdf.fonts import typefaces
 from app.web.pdf.paper import (
     GROUP_COLOURS,
@@ -36,9 +36,10 @@ def pdf_of(report: Report) -> bytes:
     _head(paper, report)
     _verdict(paper, report)
     paper.set_y(paper.heading("The job"))
-    paper.facts(report.job)
+    paper.facts(report.job, 5)
     if report.answer.chart is not None:
-        paper.set_y(paper.heading("Peak memory per GPU, by strategy", 60))
+        needed = chart_height(report.answer.chart) + 12
+        paper.set_y(paper.heading("Peak memory per GPU, by strategy", needed))
         draw_chart(paper, report.answer.chart, report.answer.selected)
     if report.answer.why is not None and report.answer.why.parts:
         _arithmetic(paper, report)
@@ -100,11 +101,11 @@ def _verdict(paper: Paper, report: Report) -> None:
         paper.room(10)
         line = paper.get_y()
         paper.badge(x, line, fix.verdict, fix.word)
-        after = x + 27
+        after = x + 20
         cost = f"{fix.cost} {fix.cost_note}".strip()
-        paper.say(after, line + 0.1, fix.change, 8.5, width=WIDTH - 39, bold=True)
+        paper.say(after, line + 0.1, fix.change, 8.5, width=WIDTH - 32, bold=True)
         room = f"{fix.headroom} GiB {fix.headroom_note}. {cost}."
-        y = paper.say(after, paper.get_y(), f"{room} {fix.detail}", 7.5, INK_2, WIDTH - 39)
+        y = paper.say(after, paper.get_y(), f"{room} {fix.detail}", 7.5, INK_2, WIDTH - 32)
     paper.set_y(y)
 
 

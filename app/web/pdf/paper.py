@@ -66,9 +66,14 @@ class Paper(FPDF):
         self.set_lang("en")
         self.set_creation_date(made)
         self._family = "helvetica"
-        for face in faces.faces:
-            self.add_font(face.name, "", face.regular)
-            self.add_font(face.name, "B", face.bold)
+        titled = set(map(ord, title))
+        for place, face in enumerate(faces.faces):
+            # Opening a font costs more than drawing with it: a name's letters are in the title.
+            heavy = bool(titled & face.holds)
+            if place == 0 or not heavy:
+                self.add_font(face.name, "", face.regular)
+            if place == 0 or heavy:
+                self.add_font(face.name, "B", face.bold)
         if faces.faces:
             self._family = faces.faces[0].name
             self.set_font(self._family)
