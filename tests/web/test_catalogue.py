@@ -1,58 +1,128 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 
 import pytest
 from starlette.testclient import TestClient
 
-from app.web.catalogue import marked
-from tests.factories import LLAMA_CONFIG
+from app.catalog import load_catalog
+from app.web.models import marked
 
-HTMX = {"HX-Request": "true", "HX-Target": "section#results"}
-
-
-def rows(text: str) -> int:
-    table = re.search(r'<section class="panel results".*?</section>', text, re.DOTALL)
-    assert table
-    return table[0].count('<th scope="row">')
+HTMX = {"HX-Request": "true", "HX-Target": "div#results"}
+CATALOG = load_catalog()
 
 
-def test_every_model_is_listed_with_its_source_and_a_way_to_plan_with_it(
-    client: TestClient,
-) -> None:
-    text = client.get("/models").text
-    assert rows(text) == 77
-    for link in re.findall(r'href="(/\?model=[^"]+)"', text)[:3]:
-        assert client.get(html.unescape(link)).status_code == 200
-    assert "LlamaForCausalLM" in text
+def listed(text: str) -> list[str]:
+    """The addresses of the rows of a catalogue page, in their order."""
+    table = text[text.index('<table class="listing stick') : text.index("</table>")]
+    return re.findall(r'<th scope="row"><a href="([^"]+)"', table)
 
 
-def test_every_gpu_is_listed_with_its_source_and_a_way_to_plan_with_it(client: TestClient) -> None:
+def test_every_model_is_listed_and_its_row_leads_to_its_page(client: TestClient) -> None:
+    assert listed(client.get("/models").text) == [f"/models/{id_}" for id_ in CATALOG.models]
+
+
+def test_every_gpu_is_listed_and_its_row_leads_to_its_page(client: TestClient) -> None:
     text = client.get("/gpus").text
-    assert rows(text) == 49
-    assert text.count("Confidence ") == 49
+    assert listed(text) == [f"/gpus/{id_}" for id_ in CATALOG.gpus]
     for link in re.findall(r'href="(/\?gpu=[^"]+)"', text)[:3]:
         assert client.get(html.unescape(link)).status_code == 200
 
 
+def test_a_gpus_page_shows_every_fact_with_its_source(client: TestClient) -> None:
+    for document in client.get("/api/v1/gpus").json()["items"]:
+        text = html.unescape(client.get(f"/gpus/{document['id']}").text)
+        for fact in document["facts"]:
+            if fact["value"] is not None:
+                assert fact["label"] in text
+                assert fact["source"] in text
+        for number in set(re.findall(r'href="#source-(\d+)"', text)):
+            assert f'id="source-{number}"' in text
+
+
+def test_a_models_page_shows_parts_that_add_up_layers_states_and_sources(
+    client: TestClient,
+) -> None:
+    for entry in CATALOG.models.values():
+        text = html.unescape(client.get(f"/models/{entry.id}").text)
+        document = client.get(f"/api/v1/models/{entry.id}").json()
+        assert sum(part["parameters"] for part in document["parts"]) == entry.verified_parameters
+        places = [place for kind in document["layer_kinds"] for place in kind["places"]]
+        assert sorted(places) == list(range(len(entry.spec.layers)))
+        for count in (entry.verified_parameters, entry.verified_largest_layer):
+            assert f"{count:,}" in text
+        for part in document["parts"]:
+            assert part["parameters"] > 0
+            assert f"{part['parameters']:,}" in text
+        for words in (entry.source, entry.transformers_class, entry.spec.model_type):
+            assert words in text
+
+
+def test_a_page_leads_to_the_runs_that_were_measured_on_its_row(client: TestClient) -> None:
+    text = client.get("/gpus/h200-141-sxm").text
+    links = re.findall(r'href="(/accuracy/runs/[^"]+)"', text)
+    assert links
+    assert client.get(links[0]).status_code == 200
+    assert "Nothing has been measured" in client.get("/gpus/t4").text
+
+
+def test_what_the_catalogue_does_not_have_has_no_page(client: TestClient) -> None:
+    for path in ("/gpus/h1000", "/models/nobody/nothing"):
+        response = client.get(path)
+        assert response.status_code == 404
+        assert "There is no" in response.text
+
+
 def test_a_search_finds_entries_that_hold_all_its_words(client: TestClient) -> None:
-    assert rows(client.get("/models?q=LLAMA 70b instruct").text) == 1
-    assert "No model of the catalogue matches “&lt;b&gt;”" in client.get("/models?q=<b>").text
-    assert 0 < rows(client.get("/gpus?q=nvidia hopper").text) < 49
+    assert len(listed(client.get("/models?q=LLAMA 70b instruct").text)) == 1
+    assert "No model of the catalogue is like that" in client.get("/models?q=<b>").text
+    assert 0 < len(listed(client.get("/gpus?q=nvidia hopper").text)) < 49
+
+
+def test_filters_leave_only_what_they_say(client: TestClient) -> None:
+    amd = listed(client.get("/gpus?vendor=amd").text)
+    assert {CATALOG.gpus[path.removeprefix("/gpus/")].vendor for path in amd} == {"amd"}
+    large = listed(client.get("/gpus?memory=141&link=direct").text)
+    entries = [CATALOG.gpus[path.removeprefix("/gpus/")] for path in large]
+    assert entries
+    assert all(entry.memory_gb >= 141 and entry.interconnect_gb_s for entry in entries)
+    mixtures = listed(client.get("/models?kind=mixture&size=100-").text)
+    found = [CATALOG.models[path.removeprefix("/models/")] for path in mixtures]
+    assert found
+    assert all(m.spec.is_mixture and m.verified_parameters >= 10**11 for m in found)
+
+
+def test_a_filter_that_is_none_of_the_choices_leaves_everything(client: TestClient) -> None:
+    assert len(listed(client.get("/gpus?vendor=acme&sort=nothing&memory=-1").text)) == 49
+
+
+def test_a_column_sorts_both_ways_and_what_has_no_value_comes_last(client: TestClient) -> None:
+    def prices(sort: str) -> list[int | None]:
+        rows = listed(client.get(f"/gpus?sort={sort}").text)
+        found = [CATALOG.gpus[path.removeprefix("/gpus/")].price for path in rows]
+        return [price.low_cents if price else None for price in found]
+
+    for sort, down in (("price", False), ("-price", True)):
+        known = [cents for cents in prices(sort) if cents is not None]
+        assert known == sorted(known, reverse=down)
+        assert prices(sort)[len(known) :] == [None] * (49 - len(known))
+    text = client.get("/gpus?sort=memory&vendor=amd").text
+    assert 'aria-sort="descending"' in text
+    assert 'href="/gpus?vendor=amd&amp;sort=-memory#results"' in text
 
 
 def test_htmx_gets_the_results_alone(client: TestClient) -> None:
-    text = client.get("/models?q=mixtral", headers=HTMX).text
-    assert text.lstrip().startswith("<p class")
-    assert "Save a model" not in text
+    text = client.get("/models?q=mixtral&sort=parameters", headers=HTMX).text
+    assert "<h1>" not in text
+    assert listed(text)
+    assert '<input type="hidden" form="browse" name="sort" value="parameters">' in text
 
 
 def test_the_picker_suggests_eight_models_and_a_way_out(client: TestClient) -> None:
     text = client.get("/models/options?q=l").text
     assert text.count('role="option"') == 9
-    assert 'data-href="/models#add"' in text
+    assert 'data-href="/models/import"' in text
     assert "<b>x" not in client.get("/models/options?q=<b>x").text
 
 
@@ -62,96 +132,20 @@ def test_marks_surround_the_words_of_a_search_and_nothing_is_left_unescaped() ->
     assert marked("a&b", "") == "a&amp;b"
 
 
-def test_a_model_is_saved_from_a_pasted_config_and_can_be_planned_with(client: TestClient) -> None:
-    form = {"name": "Ours <i>", "config": json.dumps(LLAMA_CONFIG)}
-    text = client.post("/models", data=form).text
-    assert "Ours &lt;i&gt;" in text
-    found = re.search(r'href="(/\?model_profile=[^"]+)"', text)
-    assert found
-    plan = client.get(found[1])
-    assert plan.status_code == 200
-    assert "Ours &lt;i&gt;" in plan.text
-
-
-def test_a_bad_config_is_told_beside_it_and_kept(client: TestClient) -> None:
-    for config, told in (
-        ("{oops", "not JSON"),
-        ("[1]", "from { to }"),
-        ("", "Paste a config.json"),
-        ('{"model_type": "llama"}', "hidden_size"),
-    ):
-        response = client.post("/models", data={"name": "Kept", "config": config})
-        assert response.status_code == 422
-        found = re.search(r'id="p-error-config">(.*?)</p>', response.text, re.DOTALL)
-        assert found
-        assert told in html.unescape(found[1])
-        assert html.escape(config) in response.text.replace("&#34;", "&quot;")
-        assert 'value="Kept"' in response.text
-
-
-def test_a_system_is_saved_planned_with_and_deleted(client: TestClient) -> None:
-    form = {"name": "Box", "gpu": "h100-80-sxm", "gpus_per_node": "2", "price_usd": "$52,000"}
-    text = client.post("/gpus", data=form).text
-    assert "$52,000" in text
-    found = re.search(r'href="(/\?hardware_profile=([^"]+))"', text)
-    assert found
-    assert "2 × H100" in client.get(found[1]).text
-    client.post(f"/gpus/{found[2]}/delete", data={"version": "1"})
-    assert "No system is saved yet." in client.get("/gpus").text
-
-
-def test_every_bad_number_of_a_system_is_told_at_once(client: TestClient) -> None:
-    form = {"name": "Box", "gpu": "h100-80-sxm", "nodes": "x", "nvme_gib": "?", "price_usd": "dear"}
-    response = client.post("/gpus", data=form)
-    assert response.status_code == 422
-    for name in ("nodes", "nvme_gib", "price_usd"):
-        assert re.search(rf'id="p-error-{name}"><svg', response.text), name
-    assert 'value="dear"' in response.text
-
-
-def test_a_saved_model_is_deleted_in_the_version_that_was_seen(client: TestClient) -> None:
-    form = {"name": "Mine", "base": "meta-llama/Llama-3.2-1B"}
-    text = client.post("/models", data=form).text
-    found = re.search(r'action="(/models/[^"]+/delete)"', text)
-    assert found
-    assert client.post(found[1], data={"version": "9"}).status_code == 412
-    assert "Mine" not in client.post(found[1], data={"version": "1"}).text
-
-
-@pytest.mark.parametrize(
-    ("config", "told"),
-    [
-        ("[" * 100_000, "Nest at most"),
-        ('{"a":' * 500 + "1" + "}" * 500, "Nest at most"),
-        ('{"x": "\\ud800"}', "x: Use complete characters"),
-        ('{"hidden_size": NaN}', "hidden_size: Use a finite number."),
-        ('{"hidden_size": -Infinity}', "hidden_size: Use a finite number."),
-        ("1" * 5_000, "numbers of reasonable length"),
-    ],
-)
-def test_a_pasted_config_is_held_to_what_the_api_takes(
-    client: TestClient, config: str, told: str
-) -> None:
-    response = client.post("/models", data={"name": "Mine", "config": config})
-    assert response.status_code == 422
-    found = re.search(r'id="p-error-config">(.*?)</p>', response.text, re.DOTALL)
-    assert found
-    assert told in found[1]
-
-
-@pytest.mark.parametrize("version", ["99999999999999999999", "0", "-1", "x", ""])
-@pytest.mark.parametrize("kind", ["plans/pl_", "models/mp_", "gpus/hw_"])
-def test_a_version_that_none_can_have_needs_a_correction(
-    client: TestClient, kind: str, version: str
-) -> None:
-    path = f"/{kind}0123456789abcdef/delete"
-    assert client.post(path, data={"version": version}).status_code == 422
+def test_a_system_that_is_sold_as_one_can_be_planned_with_and_saved(client: TestClient) -> None:
+    text = html.unescape(client.get("/gpus/b200-180-sxm").text)
+    assert "NVIDIA DGX B200" in text
+    (plan,) = re.findall(r'href="(/\?gpu=b200-180-sxm&gpus_per_node=8&host[^"]+)"', text)[:1]
+    assert client.get(plan).status_code == 200
+    form = client.get("/hardware-profiles/new?system=dgx-b200").text
+    assert 'value="NVIDIA DGX B200"' in form
+    assert 'value="2,048"' in form
 
 
 @pytest.mark.parametrize("path", ["/models", "/gpus"])
 def test_saved_profiles_are_one_link_from_the_top(client: TestClient, path: str) -> None:
     text = client.get(path).text
     head = text[: text.index("<table")]
-    for target in ("saved", "add"):
-        assert f'href="#{target}"' in head
-        assert f'id="{target}"' in text
+    assert 'href="#saved"' in head
+    assert 'href="/profiles"' in head
+    assert 'id="saved"' in text
