@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.domain.strategies import STRATEGIES
 from app.domain.units import GIB
-from app.schemas.estimates import EstimateResponse, Group, StrategyEstimate, Verdict
+from app.schemas.estimates import Component, EstimateResponse, Group, StrategyEstimate, Verdict
 from app.web.numbers import gib
 
 # The palette's order is the stack's order.
@@ -41,7 +41,8 @@ _WIDE = 1.2  # percent of the scale
 class Segment:
     """One component group of a bar. `start` and `width` are percentages of the scale.
 
-    `gap` asks for a hairline before it: only where it and its neighbour are wide enough for one.
+    `formula` is that of its largest allocation, with how many others there are. `gap` asks for a
+    hairline before it: only where it and its neighbour are wide enough for one.
     """
 
     group: str
@@ -50,6 +51,7 @@ class Segment:
     start: float
     width: float
     gap: bool = False
+    formula: str = ""
 
 
 @dataclass(frozen=True)
@@ -212,11 +214,28 @@ def bar_of(estimate: StrategyEstimate, scale: int, usable: int) -> Row:
 def _segments(estimate: StrategyEstimate, scale: int) -> tuple[Segment, ...]:
     found: list[Segment] = []
     start = 0
+    formulas = _formulas(estimate)
     for group, count in totals_by_group(estimate).items():
         if count > 0 and start < scale:
             width = 100 * min(count, scale - start) / scale
             gap = bool(found) and min(width, found[-1].width) > _WIDE
             title = GROUP_TITLES[group]
-            found.append(Segment(group, title, count, 100 * start / scale, width, gap))
+            place = 100 * start / scale
+            found.append(Segment(group, title, count, place, width, gap, formulas[group]))
         start += count
     return tuple(found)
+
+
+def _formulas(estimate: StrategyEstimate) -> dict[str, str]:
+    """By group the largest allocation's formula: "2Ψ / N", "n·s·h, and 3 more"."""
+    largest: dict[str, Component] = {}
+    kinds: dict[str, set[tuple[str, str]]] = {}
+    for part in estimate.components:
+        kinds.setdefault(part.group, set()).add((part.name, part.formula))
+        if part.group not in largest or part.bytes > largest[part.group].bytes:
+            largest[part.group] = part
+    return {
+        group: part.formula
+        + (f", and {len(kinds[group]) - 1} more" if len(kinds[group]) > 1 else "")
+        for group, part in largest.items()
+    }

@@ -55,12 +55,18 @@ def _bars(rows: tuple[Row, ...], place: int) -> Figure:
         "x": [segment.bytes / GIB for _, _, segment in found],
         "width": BAR_HEIGHT / ROW_HEIGHT,
         "customdata": [
-            [html.escape(row.title), gib(segment.bytes), gib(row.total_bytes or 0)]
+            [
+                html.escape(row.title),
+                gib(segment.bytes),
+                gib(row.total_bytes or 0),
+                html.escape(segment.formula),
+            ]
             for _, row, segment in found
         ],
         "marker": {"line": {"width": [1 if segment.gap else 0 for _, _, segment in found]}},
         "hovertemplate": (
             f"%{{customdata[0]}}<br>{title} %{{customdata[1]}} GiB"
+            "<br>%{customdata[3]}"
             "<br>Peak %{customdata[2]} GiB<extra></extra>"
         ),
     }

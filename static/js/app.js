@@ -148,6 +148,40 @@
 
   /* --- The model picker ------------------------------------------------------------------------ */
 
+  // The models that this browser planned with last; only it knows them.
+  const recent = (chosen) => {
+    try {
+      const known = JSON.parse(localStorage.getItem("models") ?? "[]");
+      if (!chosen) return known;
+      localStorage.setItem("models", JSON.stringify([chosen, ...known.filter((id) => id !== chosen)].slice(0, 5)));
+    } catch {
+      /* storage is blocked or holds something else */
+    }
+    return [];
+  };
+  const remember = () => {
+    const input = $("#f-model:not([aria-invalid])");
+    if (input?.value) recent(input.value);
+  };
+
+  function recentOptions(now) {
+    const ids = recent().filter((id) => typeof id === "string" && id !== now);
+    const item = (role, text) => {
+      const element = document.createElement("li");
+      element.setAttribute("role", role);
+      element.append(Object.assign(document.createElement("span"), { textContent: text }));
+      return element;
+    };
+    const options = ids.map((id, place) => {
+      const option = item("option", id);
+      option.id = `recent-${place}`;
+      option.dataset.value = id;
+      option.setAttribute("aria-selected", "false");
+      return option;
+    });
+    return options.length ? [item("presentation", "Recent"), ...options, item("presentation", "Catalogue")] : [];
+  }
+
   function combobox(box) {
     const input = $("input", box);
     const list = document.createElement("ul");
@@ -164,7 +198,7 @@
     let turn = 0;
     let last = input.value;
 
-    const options = () => [...list.children];
+    const options = () => [...list.querySelectorAll("[role='option']")];
     const active = () => options().find((option) => option.getAttribute("aria-selected") === "true");
     const activate = (option) => {
       for (const other of options()) other.setAttribute("aria-selected", String(other === option));
@@ -189,10 +223,13 @@
     };
     const search = async () => {
       const mine = ++turn;
-      const response = await fetch(`${box.dataset.combobox}?q=${encodeURIComponent(input.value)}`).catch(() => null);
+      // Opened without a word typed, it offers everything, and first what was planned with last.
+      const words = input.value === last ? "" : input.value;
+      const response = await fetch(`${box.dataset.combobox}?q=${encodeURIComponent(words)}`).catch(() => null);
       if (!response || !response.ok || mine !== turn || document.activeElement !== input) return;
       const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
-      list.replaceChildren(...parsed.querySelectorAll("li"));
+      const before = words ? [] : recentOptions(last);
+      list.replaceChildren(...before, ...parsed.querySelectorAll("li"));
       show(true);
     };
     // Half a name is not a choice: the plan waits until one is made.
@@ -221,6 +258,7 @@
       }
     });
     input.addEventListener("blur", () => { clearTimeout(timer); turn++; setTimeout(() => show(false), 120); });
+    input.addEventListener("click", () => list.hidden && search());
     list.addEventListener("mousedown", (event) => event.preventDefault());
     list.addEventListener("click", (event) => {
       const option = event.target.closest("[role='option']");
@@ -281,6 +319,7 @@
   const ready = () => {
     reveal();
     unfold();
+    remember();
     for (const group of document.querySelectorAll("[data-tabs]:not(.tabbed)")) tabs(group);
     for (const box of document.querySelectorAll("[data-combobox]"))
       if (!$(".listbox", box)) combobox(box);

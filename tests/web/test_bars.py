@@ -5,7 +5,7 @@ import pytest
 from app.domain.strategies import STRATEGIES
 from app.domain.units import GIB
 from app.web.bars import chart_of, in_order, scale_of, ticks_of
-from tests.web.results import estimate, response, unsupported
+from tests.web.results import component, estimate, response, unsupported
 
 
 def test_the_scale_ends_at_the_next_50_gib_above_the_leanest_peak_on_the_gpu() -> None:
@@ -100,3 +100,11 @@ def test_a_strategy_that_the_registry_lost_is_still_shown_last() -> None:
     ordered = [e.strategy for e in in_order(estimates)]
     assert ordered == [*STRATEGIES, "zero9"]
     assert "zero9" in [row.strategy for row in chart_of(response(*estimates)).rows]
+
+
+def test_a_segment_tells_the_formula_of_its_largest_allocation_and_how_many_others() -> None:
+    one = estimate("zero3", weights=30, buffers=4)
+    one.components.append(component("buffers", 6, name="bucket", formula="k × q"))
+    (row,) = chart_of(response(one)).rows
+    formulas = {segment.group: segment.formula for segment in row.segments}
+    assert formulas == {"weights": "P × 2 B", "buffers": "k × q, and 1 more"}
