@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, cast
 
-from fastapi import Depends, Form, Header, Request
+from fastapi import Depends, Form, Header, Path, Request
 
 from app.domain.errors import FieldError, InvalidInput
 from app.http.access import principal_of
@@ -73,6 +73,7 @@ def _idempotency_key(
 
 
 # The version that a page was drawn from, in its form. The bound is what databases can compare.
+VersionPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 VersionField = Annotated[int, Form(ge=1, le=2**31 - 1)]
 
 ServicesDep = Annotated[Services, Depends(services_of)]

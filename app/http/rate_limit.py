@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from time import monotonic, time
+from typing import cast
 
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
@@ -77,9 +78,10 @@ def _count(
 
 
 def _storage(url: str) -> Storage:
-    return storage_from_string(
+    storage = storage_from_string(
         url,
         wrap_exceptions=True,
         socket_timeout=_REDIS_SECONDS,
         socket_connect_timeout=_REDIS_SECONDS,
     )
+    return cast(Storage, storage)  # an asynchronous one has another scheme

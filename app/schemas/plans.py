@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.domain.hardware import Gpu
+from app.schemas.configurations import Configuration
 from app.schemas.estimates import EstimateRequest, Request, Verdict
 from app.schemas.names import Name
 from app.schemas.numbers import INTEGRAL
@@ -50,6 +51,15 @@ class PlannedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedPrice:
+    """What kind of price the card's is, who says so, and when."""
+
+    kind: str
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedHardware:
     """The machine that a plan was computed for, with the facts used then. Memory is per node."""
 
@@ -59,6 +69,7 @@ class PlannedHardware:
     host_memory_bytes: int
     nvme_bytes: int
     usable_memory_bytes: int | None
+    price: PlannedPrice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,54 @@ class PlanDocument(BaseModel):
     preferences: Preferences
     job: PlannedJob
     result: PlanResult
+    configurations: dict[str, list[Configuration]] = Field(
+        {}, description="By strategy, the files that run the job as it was computed."
+    )
+
+
+class NewCopy(Request):
+    """A copy of a plan, frozen as the plan is; without a name it is called a copy."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Northwind, option B"}]})
+
+    name: Name | None = None
+
+
+class NewRecalculation(Request):
+    """A plan's inputs computed again, with today's engine and catalogue, as a plan of its own."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Northwind, January"}]})
+
+    name: Name | None = None
+
+
+Unit = Literal["bytes", "cents", "count", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecalculatedValue:
+    """One value as it is stored and as it would be today; `change` where both are numbers."""
+
+    name: str
+    label: str
+    unit: Unit
+    stored: int | str | None
+    today: int | str | None
+    change: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recalculation:
+    """A stored plan beside today's result; `changed` counts the values that moved."""
+
+    stored_engine_version: str
+    engine_version: str
+    stored_catalog_version: str
+    catalog_version: str
+    verdict_changed: bool
+    changed: int
+    values: list[RecalculatedValue]
 
 
 class NewShare(Request):

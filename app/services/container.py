@@ -16,6 +16,7 @@ from app.services.configuring import Configurer
 from app.services.estimating import Estimator
 from app.services.evidence import Evidence, measured_evidence
 from app.services.exploring import Explorer
+from app.services.freezing import Freezer
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
 from app.services.no_profiles import NoProfiles
@@ -123,7 +124,7 @@ class Workspaces:
             systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
             claims=shared.claims,
             accuracy=AccuracyService(catalog, shared.evidence, resolver),
-            plans=PlanService(database, clock, resolver, planner),
+            plans=PlanService(database, clock, Freezer(resolver, planner, catalog)),
             shares=ShareService(database, clock),
             access=shared.access,
         )

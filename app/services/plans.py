@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from app.domain.job import Job
+from app.domain.errors import FieldError, InvalidInput
+from app.schemas.configurations import Configuration
 from app.schemas.estimates import EstimateRequest
 from app.schemas.pages import Page
 from app.schemas.planning import PLAN_RESULT, PlanResult, Preferences
 from app.schemas.plans import (
+    NewCopy,
     NewPlan,
-    PlannedHardware,
+    NewRecalculation,
     PlannedJob,
-    PlannedModel,
     PlanSummary,
+    Recalculation,
 )
 from app.services.clock import Clock
 from app.services.concurrency import IfMatch
 from app.services.creating import FIRST_VERSION, Created, Creator, Store
 from app.services.cursors import decode_cursor
 from app.services.errors import NotFound
+from app.services.freezing import FILES, JOB, Freezer
 from app.services.ids import is_id, new_id
 from app.services.profiles import changed_meanwhile, page_of
+from app.services.recalculating import compared
 from app.storage.database import Database
 from app.storage.plans import PlanContent, PlanRow, PlanSummaryRow
 from app.storage.repositories import Repositories
 from app.storage.versioned import Position
 
+MOST_NAME = 200
 KIND = "plan"
-_JOB: TypeAdapter[PlannedJob] = TypeAdapter(PlannedJob)
-
-
-class Resolves(Protocol):
-    """Finds the model and the machine that a request names."""
-
-    def job(self, request: EstimateRequest) -> Job: ...
-
-
-class Plans(Protocol):
-    """Plans a job."""
-
-    def plan(self, request: EstimateRequest, preferences: Preferences) -> PlanResult: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +95,21 @@ class Plan:
 
     def job(self) -> PlannedJob:
         """The model and the machine as they were when the plan was computed."""
-        return _JOB.validate_json(self.row.content.job)
+        return JOB.validate_json(self.row.content.job)
 
     def result(self) -> PlanResult:
         """The result as it was computed."""
         return PLAN_RESULT.validate_json(self.row.content.result)
+
+    def files(self, strategy: str | None) -> list[Configuration]:
+        """The files of a strategy as they were written; none in plans from before they were."""
+        kept = FILES.validate_json(self.row.content.configurations)
+        return kept.get(strategy or "", [])
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the stored result, to the byte as the API answers it."""
+        return hashlib.sha256(self.row.content.result.encode()).hexdigest()
 
     def document(self, extra: str = "") -> str:
         """The plan as JSON text, its parts spliced in to the byte as they are stored.
@@ -128,20 +132,18 @@ class Plan:
         ).decode()
         return (
             f'{head[:-1]},"request":{content.request},"preferences":{content.preferences}'
-            f',"job":{content.job},"result":{content.result}{extra}}}'
+            f',"job":{content.job},"result":{content.result}'
+            f',"configurations":{content.configurations}{extra}}}'
         )
 
 
 class PlanService:
     """Create, list, read, replace and delete plans."""
 
-    def __init__(
-        self, database: Database, clock: Clock, resolver: Resolves, planner: Plans
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, freezer: Freezer) -> None:
         self._database = database
         self._clock = clock
-        self._resolver = resolver
-        self._planner = planner
+        self._freezer = freezer
         self._creator = Creator(database, clock)
 
     def create(self, new: NewPlan, key: str | None = None) -> Created:
@@ -150,9 +152,48 @@ class PlanService:
         Raises:
             InvalidInput: the job cannot be planned; pointers are into the estimate request.
         """
+        return self._save(key, KIND, new, lambda: self._freezer.freeze(new))
 
+    def copy(self, plan_id: str, new: NewCopy, key: str | None = None) -> Created:
+        """Saves a plan once more, as it is stored, once per idempotency key.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        plan = self.get(plan_id)
+        name = new.name or f"Copy of {plan.name}"[:MOST_NAME]
+        content = dataclasses.replace(plan.row.content, name=name)
+        return self._save(key, f"copy of {plan_id}", new, lambda: content)
+
+    def recalculate(self, plan_id: str, new: NewRecalculation, key: str | None = None) -> Created:
+        """Saves a plan's inputs, computed with today's engine and catalogue, as a new plan.
+
+        Raises:
+            NotFound: there is none with this id.
+            InvalidInput: today the job cannot be planned; as `create`.
+        """
+        plan = self.get(plan_id)
+        day = f", recalculated {self._clock():%-d %b %Y}"
+        name = new.name or plan.name[: MOST_NAME - len(day)] + day
+        again = NewPlan(name=name, request=plan.request(), preferences=plan.preferences())
+        operation = f"recalculation of {plan_id}"
+        return self._save(key, operation, new, lambda: self._freezer.freeze(again))
+
+    def compared_with_today(self, plan: Plan) -> Recalculation:
+        """A plan beside what its inputs would give today; nothing is stored.
+
+        Raises:
+            InvalidInput: today the job cannot be planned; as `create`.
+        """
+        job, result = self._freezer.compute(plan.request(), plan.preferences())
+        return compared(plan.job(), plan.result(), job, result)
+
+    def _save(
+        self, key: str | None, operation: str, body: BaseModel, content: Callable[[], PlanContent]
+    ) -> Created:
         def prepare() -> Store:
-            plan = self.computed(new, new_id("pl"), self._clock())
+            plan_id, now = new_id("pl"), self._clock()
+            plan = Plan(PlanRow(plan_id, FIRST_VERSION, content(), now, now))
 
             def store(repositories: Repositories) -> Created:
                 repositories.plans.add(plan.id, plan.row.content, plan.created_at)
@@ -160,11 +201,11 @@ class PlanService:
 
             return store
 
-        return self._creator.create(key, KIND, new, prepare)
+        return self._creator.create(key, operation, body, prepare)
 
     def computed(self, new: NewPlan, plan_id: str, now: datetime) -> Plan:
         """A plan as `create` would save it. Raises as `create`."""
-        return Plan(PlanRow(plan_id, FIRST_VERSION, self._computed(new), now, now))
+        return Plan(PlanRow(plan_id, FIRST_VERSION, self._freezer.freeze(new), now, now))
 
     def page(self, cursor: str | None = None, limit: int = 50) -> Page[PlanSummary]:
         """The newest plans, or those after a cursor."""
@@ -180,18 +221,40 @@ class PlanService:
         with self._database.read() as repositories:
             return [_summary(row) for row in repositories.plans.naming(profile_id, limit)]
 
-    def get(self, plan_id: str) -> Plan:
-        """One plan.
+    def get(self, plan_id: str, version: int | None = None) -> Plan:
+        """One plan at a version, by default the current one.
+
+        Raises:
+            NotFound: there is none with this id, or it has no such version.
+        """
+        if not is_id(plan_id):
+            raise plan_not_found(plan_id)
+        with self._database.read() as repositories:
+            row = repositories.plans.find(plan_id, version)
+        if row is not None:
+            return Plan(row)
+        if version is None:
+            raise plan_not_found(plan_id)
+        raise NotFound(f"There is no version {version} of a plan {plan_id!r}.")
+
+    def history(
+        self, plan_id: str, cursor: str | None = None, limit: int = 50
+    ) -> Page[PlanSummary]:
+        """A plan's versions, newest first; a cursor is the version that a page ended with.
 
         Raises:
             NotFound: there is none with this id.
+            InvalidInput: the cursor is not one of ours.
         """
-        if is_id(plan_id):
-            with self._database.read() as repositories:
-                row = repositories.plans.find(plan_id)
-            if row is not None:
-                return Plan(row)
-        raise plan_not_found(plan_id)
+        before = _version_of(cursor)
+        if not is_id(plan_id):
+            raise plan_not_found(plan_id)
+        with self._database.read() as repositories:
+            rows = repositories.plans.history(plan_id, before, limit + 1)
+        if not rows and before is None:
+            raise plan_not_found(plan_id)
+        more = str(rows[limit - 1].version) if len(rows) > limit else None
+        return Page([_summary(row) for row in rows[:limit]], more)
 
     def replace(self, plan_id: str, new: NewPlan, if_match: IfMatch) -> Plan:
         """Computes a plan anew from new inputs.
@@ -204,7 +267,7 @@ class PlanService:
         current = self.get(plan_id)
         if if_match.versions is not None and current.version not in if_match.versions:
             raise changed_meanwhile(KIND, current.version)  # before computing for nothing
-        content = self._computed(new)
+        content = self._freezer.freeze(new)
         with self._database.write() as repositories:
             done = repositories.plans.replace(plan_id, if_match.versions, content, self._clock())
             row = repositories.plans.find(plan_id)
@@ -226,43 +289,22 @@ class PlanService:
             raise plan_not_found(plan_id)
         raise changed_meanwhile(KIND, row.version)
 
-    def _computed(self, new: NewPlan) -> PlanContent:
-        result = self._planner.plan(new.request, new.preferences)
-        return PlanContent(
-            name=new.name,
-            request=new.request.model_dump_json(exclude_unset=True),
-            preferences=new.preferences.model_dump_json(),
-            job=_JOB.dump_json(_planned(self._resolver.job(new.request))).decode(),
-            result=PLAN_RESULT.dump_json(result).decode(),
-            configurations="{}",
-            verdict=result.headline.verdict,
-            headline=result.headline.title,
-            engine_version=result.estimate.engine_version,
-            catalog_version=result.estimate.catalog_version,
-        )
-
 
 def plan_not_found(plan_id: str) -> NotFound:
     """The error for a plan that is not there."""
     return NotFound(f"There is no plan {plan_id!r}.")
 
 
-def _planned(job: Job) -> PlannedJob:
-    hardware = job.hardware
-    return PlannedJob(
-        PlannedModel(job.spec.id, job.spec.name),
-        PlannedHardware(
-            gpu=hardware.gpu,
-            gpus_per_node=hardware.gpus_per_node,
-            nodes=hardware.nodes,
-            host_memory_bytes=hardware.host_memory_bytes,
-            nvme_bytes=hardware.nvme_bytes,
-            usable_memory_bytes=hardware.usable_memory_bytes,
-        ),
-    )
+def _version_of(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", cursor):
+        remedy = "Use the next_cursor of the page before, unchanged."
+        raise InvalidInput(FieldError("/query/cursor", remedy))
+    return int(cursor)
 
 
 def _summary(row: PlanSummaryRow) -> PlanSummary:
     fields = dataclasses.asdict(row)
-    fields["job"] = _JOB.validate_json(row.job)
+    fields["job"] = JOB.validate_json(row.job)
     return PlanSummary(**fields)

@@ -68,7 +68,7 @@ def test_a_stored_result_is_shown_as_it_is_even_if_today_would_differ(
         connection.execute("UPDATE plan_versions SET result = '{\"old\" : 1.50}'")
     connection.close()
 
-    assert client.get(f"{PLANS}/{plan['id']}").text.endswith('"result":{"old" : 1.50}}')
+    assert client.get(f"{PLANS}/{plan['id']}").text.count('"result":{"old" : 1.50},') == 1
 
 
 def test_a_plan_keeps_the_machine_of_a_profile_that_is_deleted_later(client: TestClient) -> None:

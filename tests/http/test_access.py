@@ -55,8 +55,11 @@ PUT /api/v1/model-profiles/{profile_id}
 POST /api/v1/plans
 DELETE /api/v1/plans/{plan_id}
 PUT /api/v1/plans/{plan_id}
+POST /api/v1/plans/{plan_id}/copies
+POST /api/v1/plans/{plan_id}/recalculations
 POST /api/v1/plans/{plan_id}/shares
 DELETE /api/v1/plans/{plan_id}/shares/{share_id}
+POST /api/v1/profiles/imports
 """
 # They compute and keep nothing.
 COMPUTING = """

@@ -47,6 +47,11 @@ PUBLIC = {
     "GET /api/v1/plans/{plan_id}",
     "PUT /api/v1/plans/{plan_id}",
     "DELETE /api/v1/plans/{plan_id}",
+    "POST /api/v1/plans/{plan_id}/copies",
+    "GET /api/v1/plans/{plan_id}/recalculation",
+    "POST /api/v1/plans/{plan_id}/recalculations",
+    "GET /api/v1/plans/{plan_id}/versions",
+    "GET /api/v1/plans/{plan_id}/versions/{version}",
     "GET /api/v1/plans/{plan_id}/shares",
     "POST /api/v1/plans/{plan_id}/shares",
     "DELETE /api/v1/plans/{plan_id}/shares/{share_id}",
@@ -116,7 +121,7 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
             posted.add(path.rsplit("/", 1)[-1])
     assert posted == {
         "estimates", "recommendations", "configurations", "system-searches",
-        "comparisons", "plans", "shares", "model-profiles", "hardware-profiles",
+        "comparisons", "plans", "copies", "recalculations", "shares", "model-profiles", "hardware-profiles",
         "imports",
     }  # fmt: skip
 

@@ -134,6 +134,11 @@ def _plan_examples(services: Services) -> dict[str, Any]:
         "create_plan": document,
         "get_plan": document,
         "replace_plan": document,
+        "list_plan_versions": _page({name: document[name] for name in PlanSummary.__slots__}),
+        "get_plan_version": document,
+        "copy_plan": document,
+        "recalculate_plan": document,
+        "get_recalculation": to_jsonable_python(services.plans.compared_with_today(plan)),
         "list_shares": {"items": [share]},
         "create_share": {
             "id": share["id"],

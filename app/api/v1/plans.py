@@ -6,16 +6,26 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.v1.creating import created_response
 from app.api.v1.paging import CursorQuery, LimitQuery
-from app.http.dependencies import IdempotencyKeyDep, IfMatchDep, ServicesDep, etag
+from app.http.dependencies import IdempotencyKeyDep, IfMatchDep, ServicesDep, VersionPath, etag
 from app.http.openapi import problems
 from app.schemas.pages import Page
-from app.schemas.plans import NewPlan, PlanDocument, PlanSummary
+from app.schemas.plans import (
+    NewCopy,
+    NewPlan,
+    NewRecalculation,
+    PlanDocument,
+    PlanSummary,
+    Recalculation,
+)
 from app.services.plans import Plan
 from app.services.pointers import moved_pointers
 
 router = APIRouter(prefix="/plans", tags=["plans"], responses=problems(503))
 
 _IN_REQUEST = {"/preferences": "/preferences", "": "/request"}
+_PLANS = "/api/v1/plans"
+_DEFAULT_COPY = NewCopy()
+_DEFAULT_RECALCULATION = NewRecalculation()
 
 
 @router.get("", summary="List the saved plans, newest first")
@@ -69,6 +79,77 @@ def replace_plan(
 def delete_plan(plan_id: str, services: ServicesDep, if_match: IfMatchDep) -> None:
     """Deletes the plan if nobody else changed it since the ETag in If-Match."""
     services.plans.delete(plan_id, if_match)
+
+
+@router.get(
+    "/{plan_id}/versions",
+    summary="List a plan's versions, newest first",
+    responses=problems(404),
+)
+def list_plan_versions(
+    plan_id: str, services: ServicesDep, cursor: CursorQuery = None, limit: LimitQuery = 50
+) -> Page[PlanSummary]:
+    """Every version that was saved, without its result; `updated_at` is when."""
+    return services.plans.history(plan_id, cursor, limit)
+
+
+@router.get(
+    "/{plan_id}/versions/{version}",
+    summary="Read an earlier version of a plan",
+    response_model=PlanDocument,
+    responses=problems(404),
+)
+def get_plan_version(plan_id: str, version: VersionPath, services: ServicesDep) -> Response:
+    """The result that this version was saved with, to the byte."""
+    return _plan_response(services.plans.get(plan_id, version))
+
+
+@router.post(
+    "/{plan_id}/copies",
+    status_code=201,
+    summary="Copy a plan as it is stored",
+    response_model=PlanDocument,
+    responses=problems(404),
+)
+def copy_plan(
+    plan_id: str,
+    request: Request,
+    services: ServicesDep,
+    key: IdempotencyKeyDep,
+    body: NewCopy = _DEFAULT_COPY,
+) -> Response:
+    """A plan of its own with the same inputs and the same result; nothing is recomputed."""
+    return created_response(request, services.plans.copy(plan_id, body, key), _PLANS)
+
+
+@router.get(
+    "/{plan_id}/recalculation",
+    summary="Compare a plan with what its inputs give today",
+    responses=problems(404),
+)
+def get_recalculation(plan_id: str, services: ServicesDep) -> Recalculation:
+    """Value by value, with the reasons; nothing is stored."""
+    with moved_pointers(_IN_REQUEST):
+        return services.plans.compared_with_today(services.plans.get(plan_id))
+
+
+@router.post(
+    "/{plan_id}/recalculations",
+    status_code=201,
+    summary="Save a plan's inputs as a new plan, computed today",
+    response_model=PlanDocument,
+    responses=problems(404),
+)
+def recalculate_plan(
+    plan_id: str,
+    request: Request,
+    services: ServicesDep,
+    key: IdempotencyKeyDep,
+    body: NewRecalculation = _DEFAULT_RECALCULATION,
+) -> Response:
+    """The plan itself stays as it is."""
+    with moved_pointers(_IN_REQUEST):
+        return created_response(request, services.plans.recalculate(plan_id, body, key), _PLANS)
 
 
 def _plan_response(plan: Plan) -> Response:
