@@ -12,20 +12,21 @@ from typing import NamedTuple
 from app.domain.architecture import (
     Attention,
     DenseMLP,
-    GatedDeltaNet,
     LatentAttention,
-    Mamba2,
     MixtureOfExperts,
     ModelSpec,
+    ParallelMixers,
+    Recurrent,
 )
 from app.domain.formulas import activations as act
 from app.domain.formulas import adapters, mixtures, norms
-from app.domain.formulas.registry import Formula, Term
+from app.domain.formulas.registry import Formula
+from app.domain.ingredient import Ingredient
 from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Stream
 from app.domain.quantities import LayerKind
+from app.domain.recurrent_memory import recurrent_memory
 from app.domain.training import AttentionKernel, Method
-from app.domain.units import Integer
 
 # How many tensors of the MLP's width an ungated activation leaves behind, the last linear's input
 # among them: gelu_new is written out in five elementwise steps, the others are one kernel. Under
@@ -38,13 +39,23 @@ PLAIN_MLP_TENSORS = {
     "silu": 2,
     "relu": 1,
     "relu2": 2,
-    "xielu": 6,
+    "xielu": 5,
 }
+# Of an expert's width: gate and up, activation and product; and what gpt-oss clamps and gates.
+EXPERT_TENSORS, UNGATED_EXPERT_TENSORS, CLAMPED_EXPERT_TENSORS = 4, 2, 7
 
 
 # Families whose RMSNorm multiplies by its weight before casting back to 16 bits.
-# Source: Gemma2RMSNorm, Olmo2RMSNorm and GptOssRMSNorm in transformers 5.23.
-FP32_NORM_FAMILIES = ("gemma", "olmo2", "olmo3", "gpt_oss")
+# Source: Gemma2RMSNorm, Olmo2RMSNorm, GptOssRMSNorm, Qwen3NextRMSNorm … in transformers 5.23.
+FP32_NORM_FAMILIES = (
+    *("gemma", "olmo2", "olmo3", "olmo_hybrid", "flex_olmo", "gpt_oss"),
+    *("qwen3_next", "qwen3_5", "helium", "afmoe", "vaultgemma"),
+)
+# Families whose router multiplies in fp32. Source: DeepseekV3TopkRouter and its copies.
+FP32_ROUTER_FAMILIES = (
+    *("deepseek_v", "kimi", "glm4_moe", "glm_moe_dsa", "nemotron_h", "exaone_moe", "solar_open"),
+    *("ernie4_5_moe", "hunyuan_v1_moe", "dots1"),
+)
 
 
 class Kernels(NamedTuple):
@@ -55,27 +66,6 @@ class Kernels(NamedTuple):
     method: Method
     adapter_bytes: int
     rank: int
-
-
-class Ingredient(NamedTuple):
-    """A formula with its per-layer symbols. `in_mlp`: freed before attention's backward starts.
-
-    `needs_tokens`: whether it grows with them, as all but copies of weights do.
-    """
-
-    formula: Formula
-    symbols: dict[str, int]
-    needs_sequence: bool = False
-    in_mlp: bool = False
-    needs_tokens: bool = True
-
-    def term(self, n: Integer, t: Integer, S: Integer) -> Term:
-        """Evaluate for n layers and t tokens in sequences of S."""
-        if not self.needs_tokens:
-            return self.formula(n=n, **self.symbols)
-        if self.needs_sequence:
-            return self.formula(n=n, t=t, S=S, **self.symbols)
-        return self.formula(n=n, t=t, **self.symbols)
 
 
 Recipe = tuple[Ingredient, ...]
@@ -91,7 +81,7 @@ def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: boo
         *_norms(spec, kind, kernels),
         *_projection_inputs(spec, kind, kernels),
         *_mixer(spec, kind, kernels, masked),
-        *_mlp(kind, kernels),
+        *_mlp(spec, kind, kernels),
         *_folded_experts(kind, kernels),
         *_extras(spec, kind, kernels),
     )
@@ -125,13 +115,19 @@ def multiplies_norms_in_fp32(spec: ModelSpec) -> bool:
     return spec.model_type.startswith(FP32_NORM_FAMILIES)
 
 
+def broadcasts_one_key(spec: ModelSpec, mixer: Attention | LatentAttention) -> bool:
+    """Whether SDPA gets one key head for many queries, as from Falcon, and must fall back."""
+    return spec.model_type == "falcon" and mixer.kv_heads == 1 < mixer.heads
+
+
 def _projection_inputs(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
     layer, stream = kind.layer, kernels.stream
     if kernels.method == "full" and stream.autocast:
         mixer, mlp = _consumers(kind)
     elif kernels.method == "full" or not _casts_adapter_inputs(kernels):
         shared = spec.parallel_residual and layer.norms == 1
-        mixer = int(layer.mixer is not None)
+        # Falcon-H1 scales the input of either mixer by a number of its own.
+        mixer = 2 if isinstance(layer.mixer, ParallelMixers) else int(layer.mixer is not None)
         mlp = int(layer.mlp is not None and not shared)
     else:
         return
@@ -169,6 +165,9 @@ def _mixer(
     spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: bool
 ) -> Iterable[Ingredient]:
     mixer, c = kind.layer.mixer, kernels.stream.compute
+    if isinstance(mixer, ParallelMixers):
+        yield from recurrent_memory(mixer.recurrent, kind.layer.hidden_size, c)
+        mixer = mixer.attention
     if isinstance(mixer, Attention):
         in_fp32 = multiplies_norms_in_fp32(spec)
         yield from _attention(
@@ -177,6 +176,7 @@ def _mixer(
             masked=masked,
             in_fp32=in_fp32,
             dropout=spec.attention_dropout,
+            math_kernel=broadcasts_one_key(spec, mixer),
         )
     elif isinstance(mixer, LatentAttention):
         yield Ingredient(
@@ -191,29 +191,42 @@ def _mixer(
                 "c": c,
             },
         )
-    elif isinstance(mixer, GatedDeltaNet):
-        symbols = {"q": mixer.key_width, "v": mixer.value_width, "H": mixer.value_heads, "c": c}
-        yield Ingredient(act.linear_attention, symbols)
-    elif isinstance(mixer, Mamba2):
-        symbols = {"q": mixer.groups * mixer.state, "v": mixer.inner_width, "H": mixer.heads}
-        yield Ingredient(act.linear_attention, {**symbols, "c": c})
+        if mixer.rotary and kernels.attention != "eager":
+            width = mixer.value_width
+            yield Ingredient(act.copied_attention_output, {"q": width, "c": c})
+        if mixer.indexer is not None or mixer.shares_indexer:
+            yield Ingredient(act.attention_masks, {"c": c}, needs_sequence=True)
+    elif isinstance(mixer, Recurrent):
+        yield from recurrent_memory(mixer, kind.layer.hidden_size, c)
 
 
 def _attention(
-    mixer: Attention, kernels: Kernels, *, masked: bool, in_fp32: bool, dropout: bool
+    mixer: Attention,
+    kernels: Kernels,
+    *,
+    masked: bool,
+    in_fp32: bool,
+    dropout: bool,
+    math_kernel: bool,
 ) -> Iterable[Ingredient]:
     q, kv, heads, c = mixer.q_width, mixer.kv_width, mixer.heads, kernels.stream.compute
     if kernels.attention == "eager":
         score = 2 * c + 1 if dropout else FP32 + c
+        score = c if mixer.sinks else score
         symbols = {"q": q, "H": heads, "p": score, "c": c}
         yield Ingredient(act.eager_attention, symbols, needs_sequence=True)
         if mixer.softcap:
             yield Ingredient(act.softcapped_scores, {"H": heads, "c": c}, needs_sequence=True)
     elif kernels.stream.id == "full":
         yield Ingredient(act.math_attention, {"q": q, "H": heads}, needs_sequence=True)
+    elif math_kernel and mixer.rotary_dim and kernels.attention == "sdpa":
+        symbols = {"q": q, "kv": kv, "H": heads, "c": c}
+        yield Ingredient(act.fp32_attention, symbols, needs_sequence=True)
+        return
     elif masked and mixer.sliding_window and kernels.attention == "sdpa":
         repeated = q if mixer.kv_heads > 1 else kv
         yield Ingredient(act.masked_attention, {"q": q, "r": repeated, "H": heads, "c": c})
+        yield Ingredient(act.attention_masks, {"c": c}, needs_sequence=True)
     else:
         yield Ingredient(act.flash_attention, {"q": q, "kv": kv, "H": heads, "c": c})
     if mixer.fused_qkv and mixer.rotary_dim:
@@ -224,26 +237,44 @@ def _attention(
         yield Ingredient(act.qk_norms, {**symbols, "f": kept})
     if mixer.rotary_concatenates and kernels.attention != "eager":
         yield Ingredient(act.copied_attention_output, {"q": q, "c": c})
+    if mixer.output_gate or any(part == "gate" for part, _ in mixer.names.parts):
+        yield Ingredient(act.gated_attention, {"q": q, "c": c})
 
 
-def _mlp(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
+def _mlp(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
     mlp = kind.layer.mlp
     if isinstance(mlp, DenseMLP):
         yield _dense(mlp, kernels)
+        if mlp.activation == "xielu":
+            yield Ingredient(act.xielu_signs, {"i": mlp.width}, in_mlp=True)
     elif isinstance(mlp, MixtureOfExperts):
         yield from _routed(mlp, kind, kernels)
+        if kernels.method == "full" and spec.model_type.startswith(FP32_ROUTER_FAMILIES):
+            yield from _fp32_router(mlp, kind.layer.hidden_size)
         if mlp.shared is not None:
             yield _dense(mlp.shared, kernels)
+        if mlp.shared_gate:
+            symbols = {"h": kind.layer.hidden_size, "c": kernels.stream.compute}
+            yield Ingredient(act.gated_shared_output, symbols, in_mlp=True)
 
 
 def _routed(mlp: MixtureOfExperts, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
-    k, h, c = mlp.per_token, kind.layer.hidden_size, folded_bytes(kernels)
+    k, c = mlp.rows, folded_bytes(kernels)
+    h = mlp.input_width(kind.layer.hidden_size)
     symbols = {"k": k, "e": mlp.width, "X": mlp.experts, "c": c}
     if kernels.method == "full" or kind.folding:
-        yield Ingredient(mixtures.routed_experts, {**symbols, "h": h}, in_mlp=True)
+        tensors = EXPERT_TENSORS if mlp.gated else UNGATED_EXPERT_TENSORS
+        symbols |= {"h": h, "m": CLAMPED_EXPERT_TENSORS if mlp.expert_bias else tensors}
+        yield Ingredient(mixtures.routed_experts, symbols, in_mlp=True)
     else:
         yield Ingredient(mixtures.frozen_experts, symbols, in_mlp=True)
     yield Ingredient(mixtures.expert_outputs, {"k": k, "h": h, "c": c}, in_mlp=True)
+
+
+def _fp32_router(mlp: MixtureOfExperts, h: int) -> Iterable[Ingredient]:
+    symbols = {"h": h, "X": mlp.experts}
+    yield Ingredient(mixtures.fp32_router, {**symbols, "k": mlp.per_token}, in_mlp=True)
+    yield Ingredient(mixtures.fp32_router_weight, symbols, in_mlp=True, needs_tokens=False)
 
 
 def _folded_experts(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
@@ -297,7 +328,7 @@ def mlp_width(kind: LayerKind) -> int:
     if isinstance(mlp, DenseMLP):
         return mlp.width
     if isinstance(mlp, MixtureOfExperts):
-        return mlp.per_token * mlp.width + mlp.shared_width
+        return mlp.rows * mlp.width + mlp.shared_width
     return 0
 
 

@@ -11,14 +11,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.domain.architecture import Attention, LatentAttention, MixtureOfExperts
+from app.domain.architecture import (
+    Attention,
+    LatentAttention,
+    Mamba2,
+    MixtureOfExperts,
+    ParallelMixers,
+)
 from app.domain.formulas import activations as act
-from app.domain.formulas import adapters, buffers, loss, mixtures, norms
+from app.domain.formulas import adapters, buffers, loss, mixtures, norms, recurrent
 from app.domain.formulas.registry import Bundle, Term
+from app.domain.ingredient import Ingredient
 from app.domain.job import Job
 from app.domain.layer_memory import (
-    Ingredient,
     Kernels,
+    broadcasts_one_key,
     down_of,
     folded_bytes,
     layer_recipe,
@@ -214,6 +221,11 @@ class StepActivations:
             whole = Bundle(*behind, *(term for _, term in own))
             rest = Bundle(*behind, *(t for part, t in own if part.formula not in _OF_EXPERTS))
             moments += self._inside_experts(kind, kind.layer.moe, whole, rest)
+        if made_products := self._state_products(kind, 2):
+            left = (term for ingredient, term in own if not ingredient.in_mlp)
+            of_mlp = sum(t.numel for t in kind.layer.mlp_tensors)
+            products = (*made_products, self._weight_gradients(kind, of_mlp))
+            moments.append(LayerMoment("states", Bundle(*behind, *left, *products)))
         attention = kind.layer.attention
         if attention is not None:
             alive = (term for ingredient, term in own if not ingredient.in_mlp)
@@ -240,7 +252,8 @@ class StepActivations:
 
         `whole` and `rest`: what is alive before, with and without what the experts keep.
         """
-        rows = {"t": self.tokens, "k": moe.per_token, "h": self._hidden, "c": self._expert_bytes}
+        width = moe.input_width(self._hidden)
+        rows = {"t": self.tokens, "k": moe.rows, "h": width, "c": self._expert_bytes}
         incoming = self.layer_input
         weighting = Bundle(whole, incoming, mixtures.output_gradients(m=3, **rows))
         moments = [LayerMoment("experts' outputs", weighting)]
@@ -260,22 +273,41 @@ class StepActivations:
             moments.append(LayerMoment("experts", scattered))
         return moments
 
-    def in_forward_of_experts(self, stop: Stop) -> list[Bundle]:
-        """What the layer of a stop holds at most while its experts run forward, if it has any."""
+    def _state_products(self, kind: LayerKind, count: int) -> tuple[Term, ...]:
+        """Mamba-2's products of all states of a chunk: one in forward, two in backward."""
+        mixer = kind.layer.mixer
+        block = mixer.recurrent if isinstance(mixer, ParallelMixers) else mixer
+        if not isinstance(block, Mamba2):
+            return ()
+        sizes = {"H": block.heads, "d": block.state, "C": block.chunk}
+        return (recurrent.mamba2_products(k=count, t=self.tokens, **sizes),)
+
+    def in_forward(self, stop: Stop) -> list[Bundle]:
+        """What the layer of a stop holds at most while its experts or its scan run forward."""
         kind = self.quantities.kinds[stop.kind]
         moe = kind.layer.moe
-        if moe is None:
-            return []
         behind, own = self._alive_in_layer(stop)
-        rows = {"t": self.tokens, "h": self._hidden, "c": self._expert_bytes}
+        products = self._state_products(kind, 1)
+        mixing = (term for part, term in own if not part.in_mlp)
+        found = [Bundle(*behind, *mixing, *products)] if products else []
+        return found + (self._in_forward_of_experts(moe, behind, own) if moe else [])
+
+    def _in_forward_of_experts(
+        self,
+        moe: MixtureOfExperts,
+        behind: tuple[Term, ...],
+        own: list[tuple[Ingredient, Term]],
+    ) -> list[Bundle]:
+        width = moe.input_width(self._hidden)
+        rows = {"t": self.tokens, "h": width, "c": self._expert_bytes}
         if not self.checkpointing:
             # All but the weighted outputs, in both orders, is kept; so is the residual's copy.
-            made = mixtures.outputs_in_forward(m=2 * moe.per_token + 1, **rows)
+            made = mixtures.outputs_in_forward(m=2 * moe.rows + 1, **rows)
             return [Bundle(*behind, *(term for _, term in own), made)]
         copies = [(part.formula, term) for part, term in own if not part.needs_tokens]
         gate_up = [term for formula, term in copies if formula is adapters.folded_gate_up]
-        first = mixtures.gate_up_in_forward(k=moe.per_token, e=moe.width, **rows)
-        last = mixtures.outputs_in_forward(m=4 * moe.per_token + 2, **rows)
+        first = mixtures.gate_up_in_forward(k=moe.rows, e=moe.width, **rows)
+        last = mixtures.outputs_in_forward(m=4 * moe.rows + 2, **rows)
         return [
             Bundle(*behind, *gate_up, first),
             Bundle(*behind, *(term for _, term in copies), last),
@@ -290,7 +322,13 @@ class StepActivations:
         q, heads = attention.q_width, attention.heads
         h, s, c = self._hidden, self.stream.residual, self.stream.compute
         if self.attention == "eager":
-            return act.score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence)
+            # Sinks are a column of the scores: their softmax stays in 16 bits.
+            made = (
+                3 * c if isinstance(attention, Attention) and attention.sinks else FP32 + 3 * BF16
+            )
+            return act.score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence, g=made)
+        if broadcasts_one_key(self.quantities.spec, attention) and self.attention == "sdpa":
+            return act.fp32_score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence)
         kv = attention.kv_heads * attention.head_dim
         per_head = 2 if kv < q else 0
         return act.attention_gradients(t=self.tokens, h=h, s=s, q=q, kv=kv, c=c, r=per_head)

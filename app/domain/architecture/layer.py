@@ -8,7 +8,7 @@ from typing import get_args
 
 from app.domain.architecture.mixers import Attention, LatentAttention, Mixer, ParallelMixers
 from app.domain.architecture.mlps import MLP, MixtureOfExperts, MoePart
-from app.domain.architecture.tensors import NormKind, Tensor, linear, norm
+from app.domain.architecture.tensors import NormKind, Tensor, linear, norm, parameter
 
 LLAMA_MODULES = ("mixer", "mlp", "input_layernorm", "post_attention_layernorm")
 _MOE_PARTS = frozenset(get_args(MoePart))
@@ -20,7 +20,9 @@ class Layer:
 
     `modules` is the registration order: `mixer` and `mlp` stand for those blocks, a part of a
     mixture of experts (`shared`, `router`, `experts`) for that part where a family registers them
-    apart, `per_layer_input` for Gemma's gate and projection of `per_layer_input` channels, and
+    apart, `per_layer_input` for Gemma's gate and projection of `per_layer_input` channels, `altup`
+    and `laurel` for what Gemma 3n mixes `altup_inputs` residual streams with and for its low-rank
+    bypass of `laurel_rank` channels, and
     every other name is a norm over `hidden_size` channels. A hybrid model's layer may have a mixer
     alone or a feed-forward block alone.
     """
@@ -31,6 +33,8 @@ class Layer:
     norm: NormKind = "rmsnorm"
     modules: tuple[str, ...] = LLAMA_MODULES
     per_layer_input: int = 0
+    altup_inputs: int = 0
+    laurel_rank: int = 0
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -39,6 +43,11 @@ class Layer:
         for module in self.modules:
             found += self._tensors_of(module)
         return tuple(found)
+
+    @cached_property
+    def mlp_tensors(self) -> tuple[Tensor, ...]:
+        """Parameters of the feed-forward block alone."""
+        return self.mlp.tensors(self.hidden_size) if self.mlp else ()
 
     def _tensors_of(self, module: str) -> tuple[Tensor, ...]:
         h = self.hidden_size
@@ -51,9 +60,27 @@ class Layer:
                 *linear("per_layer_input_gate", h, self.per_layer_input),
                 *linear("per_layer_projection", self.per_layer_input, h),
             )
+        if module == "altup":
+            return self._altup(self.altup_inputs)
+        if module == "laurel":
+            return (
+                *linear("laurel.linear_left", h, self.laurel_rank),
+                *linear("laurel.linear_right", self.laurel_rank, h),
+                *norm("laurel.post_laurel_norm", h, self.norm),
+            )
         if module in _MOE_PARTS and self.moe:
             return self.moe.part(module, h)  # type: ignore[arg-type]
         return norm(module, h, self.norm)
+
+    def _altup(self, streams: int) -> tuple[Tensor, ...]:
+        """Gemma3nTextAltUp: predicts and corrects every residual stream from the active one."""
+        return (
+            *parameter("altup.correct_output_scale", self.hidden_size),
+            *linear("altup.correction_coefs", streams, streams),
+            *linear("altup.prediction_coefs", streams, streams**2),
+            *linear("altup.modality_router", self.hidden_size, streams),
+            *norm("altup.router_norm", self.hidden_size, self.norm),
+        )
 
     @property
     def moe(self) -> MixtureOfExperts | None:
@@ -70,7 +97,7 @@ class Layer:
     @cached_property
     def norms(self) -> int:
         """How many norms over the residual stream the layer has (not those inside its mixer)."""
-        blocks = {"mixer", "mlp", "per_layer_input"} | _MOE_PARTS
+        blocks = {"mixer", "mlp", "per_layer_input", "altup", "laurel"} | _MOE_PARTS
         return sum(module not in blocks for module in self.modules)
 
     @cached_property

@@ -145,6 +145,7 @@ class LatentAttention:
 
     `query_rank` is None where queries are projected directly. A query or key head has
     `nope_dim + rope_dim` channels, a value head `value_dim`; `kv_rank` channels are shared by all.
+    `rotary`: whether `rope_dim` channels are rotated, which Kimi Linear leaves out.
     `shares_indexer`: reads the tokens that an earlier layer's indexer picked.
     Mirrors DeepseekV2Attention, DeepseekV3Attention, Glm4MoeLiteAttention, DeepseekV32Attention.
     Source: DeepSeek-V2 (arXiv 2405.04434), section 2.1.
@@ -159,6 +160,7 @@ class LatentAttention:
     bias: bool = False
     indexer: SparseIndexer | None = None
     shares_indexer: bool = False
+    rotary: bool = True
     module: str = "self_attn"
 
     @property

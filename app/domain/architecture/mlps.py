@@ -60,7 +60,8 @@ class MixtureOfExperts:
     `shared_bias`: the shared network's linears have biases. `fused_shared`: its gate and up are one
     linear. A `correction` among the parts is the frozen bias that balances the experts, of shape
     (*correction_shape, experts).
-    `parts` in registration order; names are below the layer.
+    `runs_all`: every expert computes every token, weighted by zero where it was not chosen, as
+    Llama 4's do. `parts` in registration order; names are below the layer.
     Mirrors MixtralSparseMoeBlock, Qwen3MoeSparseMoeBlock, DeepseekV3MoE, Llama4TextMoe, GptOssMLP,
     NemotronHMoE, Gemma4TextRouter + Gemma4TextExperts.
     """
@@ -81,6 +82,7 @@ class MixtureOfExperts:
     fused_shared: bool = False
     correction_shape: tuple[int, ...] = ()
     latent: int = 0
+    runs_all: bool = False
     parts: tuple[tuple[MoePart, str], ...] = (
         ("experts", "mlp.experts"),
         ("router", "mlp.gate"),
@@ -92,6 +94,11 @@ class MixtureOfExperts:
         inner = 2 * self.width if self.gated else self.width
         biases = inner + hidden_size if self.expert_bias else 0
         return self.input_width(hidden_size) * (inner + self.width) + biases
+
+    @property
+    def rows(self) -> int:
+        """How many experts compute a token."""
+        return self.experts if self.runs_all else self.per_token
 
     def input_width(self, hidden_size: int) -> int:
         """Channels that enter and leave a routed expert."""

@@ -23,6 +23,8 @@ RootPart = Literal[
     "per_layer_norm",
     "project_in",
     "project_out",
+    "altup_projections",
+    "altup_unembed",
 ]
 
 LLAMA_ROOT: tuple[tuple[RootPart, str], ...] = (
@@ -42,7 +44,7 @@ class ModelSpec:
     longest sequence in tokens (None: unbounded). `positions` are learned position vectors,
     `head_bias` a bias over the vocabulary, `per_layer_input` the channels per layer of Gemma 4's
     second embedding, of `per_layer_vocab` rows. `embedding_size` is the embedding's width where a
-    projection stands between it and the layers (OPT's `word_embed_proj_dim`). `residual_dropout`
+    projection stands between it and the layers (OPT's `word_embed_proj_dim`), `altup_inputs` how many residual streams Gemma 3n has. `residual_dropout`
     and `attention_dropout`: whether training draws dropout masks there. `logit_softcap`: logits
     pass through a scaled tanh. `root` lists the modules outside the layers in registration order,
     with their names; `layers` among them marks where the layers stand. `assumptions`: sentences on
@@ -65,6 +67,7 @@ class ModelSpec:
     per_layer_input: int = 0
     per_layer_vocab: int = 0
     embedding_size: int | None = None
+    altup_inputs: int = 0
     residual_dropout: bool = False
     attention_dropout: bool = False
     logit_softcap: bool = False
@@ -136,6 +139,9 @@ class ModelSpec:
     def _part_tensors(self, part: RootPart, name: str) -> tuple[Tensor, ...]:
         h, per_layer = self.hidden_size, self.per_layer_input
         e = self.embedding_size or h
+        if part in ("altup_projections", "altup_unembed"):
+            each = (f"{name}.{index}.weight" for index in range(self.altup_inputs - 1))
+            return tuple(Tensor(full, (h, h), "other") for full in each)
         if part in ("norm", "embedding_norm"):
             return norm(name, h, self.norm)
         if part == "per_layer_norm":

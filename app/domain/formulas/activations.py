@@ -208,33 +208,96 @@ def lora_inputs(n: Integer, t: Integer, a: int, x: int, m: int, r: int) -> Integ
     label="Latent attention (MLA)",
     group="activations",
     equation="n × t × (c × H × (2 × (d + p) + (d + v) + v) + 4 × H + (4 + 2 × c) × (a + b))",
-    source="DeepseekV3Attention.forward: concatenated q and k, the expanded kv, output and latents",
+    source="DeepseekV3Attention: concatenated q and k, the expanded kv, output, latents",
     url=f"{_TRANSFORMERS}/models/deepseek_v3/modeling_deepseek_v3.py",
     per_sample=True,
-    kind="assumed",
 )
 def latent_attention(
     n: Integer, t: Integer, H: int, d: int, p: int, v: int, a: int, b: int, c: int
 ) -> Integer:
     """Multi-head latent attention: d and p the parts of a key without and with RoPE, v of a value.
 
-    a and b are the ranks of the query's and the key-value latents. Read from the code; unmeasured.
+    a and b are the ranks of the query's and the key-value latents.
     """
     return n * t * (c * H * (2 * (d + p) + (d + v) + v) + 4 * H + (4 + 2 * c) * (a + b))
 
 
 @formula(
-    label="Linear attention",
+    label="Gate on the attention's output",
     group="activations",
-    equation="n × t × (c × (6 × q + 6 × v) + 8 × H)",
-    source="Gated delta rule and Mamba-2: projections, convolution, gates, output; assumed",
+    equation="n × t × 2 × q × c",
+    source="Qwen3NextAttention: sigmoid of the gate and the gated product",
     url=f"{_TRANSFORMERS}/models/qwen3_next/modeling_qwen3_next.py",
     per_sample=True,
-    kind="assumed",
 )
-def linear_attention(n: Integer, t: Integer, q: int, v: int, H: int, c: int) -> Integer:
-    """A recurrent mixer with key width q and value width v: not measured, marked as assumed."""
-    return n * t * (c * (6 * q + 6 * v) + 8 * H)
+def gated_attention(n: Integer, t: Integer, q: int, c: int) -> Integer:
+    """The output projection's input is a new tensor; the ungated output lives on."""
+    return n * t * 2 * q * c
+
+
+@formula(
+    label="Masks of attention",
+    group="activations",
+    equation="n × t × S × c",
+    source="SDPA turns the boolean mask into 16 bits in every layer and keeps it",
+    url=_SDPA,
+    per_sample=True,
+)
+def attention_masks(n: Integer, t: Integer, S: Integer, c: int) -> Integer:
+    """One S × S mask a sequence and layer: sliding windows, and tokens that an indexer picks."""
+    return n * t * S * c
+
+
+@formula(
+    label="Attention with one broadcast key head",
+    group="activations",
+    equation="n × t × (H × S × 4 + 4 × (q + 2 × kv) + q × c)",
+    source="FalconAttention: one key head for all rules flash out; the math kernel runs in fp32",
+    url=f"{_TRANSFORMERS}/models/falcon/modeling_falcon.py",
+    per_sample=True,
+)
+def fp32_attention(n: Integer, t: Integer, S: Integer, q: int, kv: int, H: int, c: int) -> Integer:
+    """The math kernel's probabilities, fp32 q, k and v, and the output in 16 bits."""
+    return n * t * (H * S * 4 + 4 * (q + 2 * kv) + q * c)
+
+
+@formula(
+    label="Gradients of fp32 attention",
+    group="activations",
+    equation="t × (h × s + 12 × H × S)",
+    source="SafeSoftmaxBackward: the incoming fp32 gradient, a product, the outgoing one",
+    url=_SDPA,
+    per_sample=True,
+)
+def fp32_score_gradients(t: Integer, h: int, s: int, H: int, S: Integer) -> Integer:
+    """Beside the probabilities that are kept."""
+    return t * (h * s + 12 * H * S)
+
+
+@formula(
+    label="Shared experts' gated output",
+    group="activations",
+    equation="n × t × h × c",
+    source="Qwen3NextSparseMoeBlock: the product with the sigmoid gate keeps the output",
+    url=f"{_TRANSFORMERS}/models/qwen3_next/modeling_qwen3_next.py",
+    per_sample=True,
+)
+def gated_shared_output(n: Integer, t: Integer, h: int, c: int) -> Integer:
+    """Where a learned gate scales what the shared network returns."""
+    return n * t * h * c
+
+
+@formula(
+    label="xIELU's signs",
+    group="activations",
+    equation="n × t × i",
+    source="XIELUActivation chooses by a boolean mask, which backward keeps",
+    url=f"{_TRANSFORMERS}/activations.py",
+    per_sample=True,
+)
+def xielu_signs(n: Integer, t: Integer, i: int) -> Integer:
+    """One byte an element."""
+    return n * t * i
 
 
 @formula(
@@ -323,14 +386,14 @@ def attention_gradients(t: Integer, h: int, s: int, q: int, kv: int, c: int, r: 
 @formula(
     label="Gradients of the attention scores",
     group="activations",
-    equation="t × (h × s + 10 × H × S)",
+    equation="t × (h × s + g × H × S)",
     source="SoftmaxBackward: the 16-bit gradient, its fp32 copy and the outgoing fp32 gradient",
     url=_LLAMA,
     per_sample=True,
 )
-def score_gradients(t: Integer, h: int, s: int, H: int, S: Integer) -> Integer:
-    """Eager attention's backward: gradients as large as the probabilities."""
-    return t * (h * s + 10 * H * S)
+def score_gradients(t: Integer, h: int, s: int, H: int, S: Integer, g: int) -> Integer:
+    """Eager attention's backward: g bytes a probability, 10 as a rule, 6 with sinks."""
+    return t * (h * s + g * H * S)
 
 
 @formula(

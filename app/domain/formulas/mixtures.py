@@ -16,14 +16,45 @@ _MOE = "https://github.com/huggingface/transformers/blob/main/src/transformers/i
 @formula(
     label="Mixture of experts",
     group="activations",
-    equation="n × t × (k × c × (h + 4 × e) + 4 × X + 36 × k)",
+    equation="n × t × (k × c × (h + m × e) + 4 × X + 36 × k)",
     source="grouped_mm experts: gathered input, gate-up, silu and product per routed token",
     url=_MOE,
     per_sample=True,
 )
-def routed_experts(n: Integer, t: Integer, k: int, h: int, e: int, X: int, c: int) -> Integer:
-    """k of X experts of width e for every token; the router keeps its fp32 probabilities."""
-    return n * t * (k * c * (h + 4 * e) + 4 * X + 36 * k)
+def routed_experts(
+    n: Integer, t: Integer, k: int, h: int, e: int, m: int, X: int, c: int
+) -> Integer:
+    """k of X experts of width e for every token; the router keeps its fp32 probabilities.
+
+    m tensors of the experts' width: four where they are gated, two where not, seven in gpt-oss,
+    which clamps gate and up.
+    """
+    return n * t * (k * c * (h + m * e) + 4 * X + 36 * k)
+
+
+@formula(
+    label="Router in fp32",
+    group="activations",
+    equation="n × t × (4 × h + X + 5 × k + 28)",
+    source="DeepseekV3TopkRouter casts the residual stream to fp32",
+    url="https://github.com/huggingface/transformers/blob/main/src/transformers/models/deepseek_v3/modeling_deepseek_v3.py",
+    per_sample=True,
+)
+def fp32_router(n: Integer, t: Integer, h: int, X: int, k: int) -> Integer:
+    """What a router that multiplies in fp32 keeps besides its probabilities."""
+    return n * t * (4 * h + X + 5 * k + 28)
+
+
+@formula(
+    label="Router's weight in fp32",
+    group="activations",
+    equation="n × 4 × h × X",
+    source="DeepseekV3TopkRouter casts its 16-bit weight to fp32; MmBackward keeps the copy",
+    url="https://github.com/huggingface/transformers/blob/main/src/transformers/models/deepseek_v3/modeling_deepseek_v3.py",
+)
+def fp32_router_weight(n: Integer, h: int, X: int) -> Integer:
+    """One copy a layer, until its backward."""
+    return n * 4 * h * X
 
 
 @formula(

@@ -41,7 +41,19 @@ COMMON = {
     "w": "parameters of the layer",
 }
 
+_CHUNKED = {"C": "tokens of a chunk", "H": "heads", "d": "channels of a key head"}
+
 PARTICULAR: dict[str, dict[str, str]] = {
+    "convolved": {"m": "channels of the convolution", "x": "channels of the storage it reads"},
+    "delta_gated_norm": {"v": "width of all values"},
+    "gated_delta_rule": {**_CHUNKED, "v": "channels of a value head"},
+    "kimi_delta": {**_CHUNKED, "w": "width of all heads"},
+    "lightning_attention": {**_CHUNKED, "w": "width of all heads"},
+    "mamba2_gate": {"v": "width of all heads"},
+    "mamba2_gated_norm": {"v": "width of all heads"},
+    "mamba2_products": {**_CHUNKED, "d": "states of a channel", "k": "tensors of that size"},
+    "mamba2_scan": {**_CHUNKED, "d": "states of a channel", "v": "channels of a head"},
+    "mamba_scan": {"d": "states of a channel", "i": "channels", "r": "channels of the step size"},
     "adafactor_temporary": {"b": "elements of the largest optimised tensor"},
     "attention_gradients": {"r": "2 where query heads share a key, else 0"},
     "autocast_weights": {"x": "linear weights that are cast"},
@@ -74,7 +86,6 @@ PARTICULAR: dict[str, dict[str, str]] = {
     "layer_gradients": {"m": "tensors of the MLP's width"},
     "layer_norms": {"k": "LayerNorm inputs of a layer"},
     "layer_weight_gradients": {"w": "parameters of the layer whose gradients exist"},
-    "linear_attention": {"H": "value heads", "q": "width of all keys", "v": "width of all values"},
     "live_parameters": {"m": "gathered elements: the model's, or stage3_max_live_parameters"},
     "lora_inputs": {
         "a": "bytes of an adapter's element",
@@ -107,7 +118,11 @@ PARTICULAR: dict[str, dict[str, str]] = {
         "s": "bytes of the normalised value, 0 where frozen",
     },
     "root_gradients": {"a": "bytes of one element"},
-    "routed_experts": {"k": "experts that each token is sent to"},
+    "fp32_router": {"k": "experts that each token is sent to"},
+    "routed_experts": {
+        "k": "experts that each token is sent to",
+        "m": "tensors of an expert's width",
+    },
     "gate_up_gradients": {"k": "experts that each token is sent to"},
     "gate_up_in_forward": {"k": "experts that each token is sent to"},
     "output_gradients": {
@@ -117,6 +132,7 @@ PARTICULAR: dict[str, dict[str, str]] = {
     "outputs_in_forward": {"m": "rows of each token"},
     "routed_input_gradients": {"k": "experts that each token is sent to"},
     "softcapped_logits": {"l": "bytes of a logit"},
+    "score_gradients": {"g": "bytes of gradients of one probability"},
     "sub_group_step": {"k": "bytes of an element", "m": "elements of the largest sub-group"},
 }
 

@@ -206,7 +206,7 @@ class Fsdp2:
         )
         return [
             Moment("forward", "last layer, experts", (around, inside))
-            for inside in self.step.in_forward_of_experts(self.q.stops[0])
+            for inside in self.step.in_forward(self.q.stops[0])
         ]
 
     def _forward(self, resident: Bundle) -> Moment:

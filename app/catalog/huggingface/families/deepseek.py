@@ -140,7 +140,7 @@ def kimi_linear(c: Config) -> ModelSpec:
         lambda i: FULL if ((i + 1 in full) if full else (i > 0 and i % 4 == 0)) else LINEAR,
     )
     rank = c.optional_integer("q_lora_rank", most=MAX_HEAD_DIM)
-    latent = _latent(c, V3, rank)
+    latent = replace(_latent(c, V3, rank), rotary=False)
     moe = with_shared_experts(c, experts=256, per_token=8, shared=1)
     layers = stack(
         zip(kinds, _mlp_kinds(c, 1), strict=True),
