@@ -82,19 +82,19 @@ def test_a_reload_after_sharing_makes_nothing_new(open_page: OpenPage) -> None:
 
 
 def test_a_model_and_a_system_are_saved_and_planned_with(open_page: OpenPage) -> None:
-    page = open_page("/models")
+    page = open_page("/models/meta-llama/Llama-3.2-1B")
+    page.get_by_role("link", name="Save as your own").click()
     page.locator("#p-name").fill("Our own")
-    page.locator("#p-base").select_option("meta-llama/Llama-3.2-1B")
     page.get_by_role("button", name="Save model").click()
-    page.get_by_role("link", name="Plan with Our own").click()
+    page.get_by_role("link", name="Plan with this").click()
     expect(page.locator("#scenario")).to_contain_text("Our own")
 
-    page.goto("/gpus")
+    page.goto("/gpus/h100-80-sxm")
+    page.get_by_role("link", name="Save a system with it").click()
     page.locator("#p-name").fill("Lab box")
-    page.locator("#p-gpu").select_option("h100-80-sxm")
     page.locator("#p-gpus_per_node").fill("2")
-    page.get_by_role("button", name="Save system").click()
-    page.get_by_role("link", name="Plan with Lab box").click()
+    page.get_by_role("button", name="Save system").first.click()
+    page.get_by_role("link", name="Plan with this").click()
     expect(page.locator("#scenario")).to_contain_text("2 × H100")
 
     interactive(page).get_by_role("link", name="Change: saved system Lab box").click()
@@ -107,7 +107,7 @@ def test_a_model_and_a_system_are_saved_and_planned_with(open_page: OpenPage) ->
 def test_the_catalogue_search_narrows_without_a_page_load(open_page: OpenPage) -> None:
     page = open_page("/models")
     page.wait_for_function(
-        "() => window.htmx && document.querySelector('.search[data-htmx-powered]')"
+        "() => window.htmx && document.querySelector('.browse[data-htmx-powered]')"
     )
     page.evaluate("window.same = true")
     page.get_by_role("searchbox").fill("mixtral 8x7b")
