@@ -99,7 +99,7 @@ def _dies(entry: GpuEntry) -> str | None:
 
 
 def _seen(entry: GpuEntry) -> str | None:
-    return f"seen: {entry.torch_mib_seen} MiB" if entry.torch_mib_seen else None
+    return f"seen, in MiB: {entry.torch_mib_seen}" if entry.torch_mib_seen else None
 
 
 FACTS: tuple[Fact, ...] = (

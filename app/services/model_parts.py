@@ -14,7 +14,16 @@ from app.schemas.catalog import LayerDocument, PartDocument, StateDocument
 from app.services.model_facts import feed_forward_words, mixer_words
 
 PartName = Literal[
-    "embedding", "attention", "mlp", "experts", "shared_experts", "router", "norms", "head", "other"
+    "embedding",
+    "attention",
+    "mlp",
+    "experts",
+    "shared_experts",
+    "router",
+    "norms",
+    "head",
+    "towers",
+    "other",
 ]
 ModelKind = Literal["dense", "mixture", "hybrid"]
 LABELS: dict[PartName, str] = {
@@ -26,6 +35,7 @@ LABELS: dict[PartName, str] = {
     "router": "Router",
     "norms": "Norms",
     "head": "Output head",
+    "towers": "Vision and audio towers",
     "other": "Other",
 }
 _ATTENTION = (Attention, LatentAttention)
@@ -43,8 +53,12 @@ def kind_of(spec: ModelSpec) -> ModelKind:
 def parts_of(spec: ModelSpec) -> list[PartDocument]:
     """Every part that has parameters, in the order of a forward pass."""
     counts: Counter[PartName] = Counter()
+    towers = [tensor for tower in spec.towers for tensor in tower.tensors]
+    counts["towers"] = _sum(towers)
+    of_towers = {tensor.name for tensor in towers}
     for tensor in (*spec.root_tensors_before, *spec.root_tensors_after):
-        counts[_root_part(tensor)] += tensor.numel
+        if tensor.name not in of_towers:
+            counts[_root_part(tensor)] += tensor.numel
     for layer, count in Counter(spec.layers).items():
         for name, parameters in _layer_parts(layer).items():
             counts[name] += parameters * count
@@ -83,16 +97,25 @@ def places_words(places: Sequence[int]) -> str:
 
 
 def state_bytes(spec: ModelSpec) -> list[StateDocument]:
-    """Weights, gradients and AdamW's states of full fine-tuning in the formats they are kept in."""
+    """Weights, gradients and AdamW's states of full fine-tuning in the formats they are kept in.
+
+    What is frozen, such as a tower, has weights and nothing else.
+    """
+    trained = sum(t.numel for t in spec.trainable_tensors if t.role != "frozen")
     states = OPTIMIZERS["adamw"].states
     rows = (
-        ("Weights, bf16", "as layers compute with them", BF16),
-        ("Weights, fp32", "PyTorch’s mixed precision, or DeepSpeed’s master copy", FP32),
-        ("Gradients, bf16", "DeepSpeed, or pure bf16", BF16),
-        ("Gradients, fp32", "PyTorch’s mixed precision", FP32),
-        ("AdamW’s states, fp32", "two moments of each parameter", states * FP32),
+        ("Weights, bf16", "as layers compute with them", BF16, spec.total_parameters),
+        (
+            "Weights, fp32",
+            "PyTorch’s mixed precision, or DeepSpeed’s master copy",
+            FP32,
+            spec.total_parameters,
+        ),
+        ("Gradients, bf16", "DeepSpeed, or pure bf16", BF16, trained),
+        ("Gradients, fp32", "PyTorch’s mixed precision", FP32, trained),
+        ("AdamW’s states, fp32", "two moments of each parameter", states * FP32, trained),
     )
-    return [StateDocument(n, note, size, size * spec.total_parameters) for n, note, size in rows]
+    return [StateDocument(name, note, size, size * count) for name, note, size, count in rows]
 
 
 def _root_part(tensor: Tensor) -> PartName:
@@ -127,6 +150,7 @@ def _layer_parts(layer: Layer) -> Counter[PartName]:
 _MOE_PARTS: dict[str, PartName] = {
     "experts": "experts",
     "router": "router",
+    "correction": "router",
     "shared": "shared_experts",
     "shared_gate": "router",
 }

@@ -25,8 +25,9 @@ FIRST = (
     Entry("/accuracy", "Accuracy"),
 )
 MORE = (
-    Entry("/models", "Models", "The catalogue’s models, and your own"),
-    Entry("/gpus", "GPUs", "The catalogue’s cards, and your systems"),
+    Entry("/models", "Models", "Every model of the catalogue, with its parts"),
+    Entry("/gpus", "GPUs", "Every card of the catalogue, with its sources"),
+    Entry("/profiles", "Your profiles", "Models and systems you saved, export and import"),
     Entry("/frameworks", "Frameworks", "DDP, FSDP and DeepSpeed side by side"),
     Entry("/claims", "Claims", "Often quoted figures against the engine"),
     Entry("/formulas", "Formulas", "Every equation, with its source"),

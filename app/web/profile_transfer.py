@@ -18,9 +18,9 @@ from app.web.sent import FormDep, checked, file_text, json_object, texts_of
 router = APIRouter(prefix="/profiles", include_in_schema=False)
 
 CONFLICTS = (
-    ("keep", "Keep what is saved"),
-    ("replace", "Replace what is saved"),
-    ("copy", "Save both"),
+    ("keep", "Keep mine"),
+    ("replace", "Replace mine"),
+    ("copy", "Keep both"),
 )
 STATES = {"new": "New", "same": "The same", "conflicting": "Differs"}
 DONE = {

@@ -22,7 +22,6 @@ PATHS = (
     "/models/deepseek-ai/DeepSeek-V3",
     "/gpus/h200-141-sxm",
     "/hardware-profiles/new?system=dgx-h100",
-    "/profiles",
     "/formulas?q=gathered",
     "/accuracy?strategy=fsdp1",
     "/frameworks",
