@@ -129,6 +129,9 @@ def test_the_plans_that_use_a_profile_are_listed_and_keep_what_it_was(client: Te
 
     used = client.get(f"{address}/plans").json()["items"]
     assert [item["id"] for item in used] == [plan["id"]]
+    bigger = new_hardware_profile(gpu="h200-141-sxm")
+    client.put(address, json=bigger, headers={"If-Match": "*"})
+    assert client.get(f"/api/v1/plans/{plan['id']}").json() == plan
     client.delete(address, headers={"If-Match": "*"})
 
     kept = client.get(f"/api/v1/plans/{plan['id']}").json()

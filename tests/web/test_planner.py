@@ -194,7 +194,7 @@ def test_a_saved_system_shows_its_own_facts_instead_of_fields(client: TestClient
     text = client.get(f"/?hardware_profile={box}&method=lora").text
     line = re.search(r'id="saved-hardware">(.*?)</div>', text, re.DOTALL)
     assert line
-    assert "<strong>Lab &lt;box&gt;</strong> (3 nodes of 2 × H100" in line[1]
+    assert "<strong>Lab &lt;box&gt;</strong></a> (3 nodes of 2 × H100" in line[1]
     for name in ("gpu", "gpus_per_node", "nodes", "host_memory_gib", "usable_memory_bytes"):
         assert f'name="{name}"' not in text
     assert f'<input type="hidden" name="hardware_profile" value="{box}">' in text
@@ -213,7 +213,7 @@ def test_a_saved_system_shows_its_own_facts_instead_of_fields(client: TestClient
 def test_a_saved_model_shows_its_name_instead_of_the_field(client: TestClient) -> None:
     ours = profile(client, "model", name="Our own", base="meta-llama/Llama-3.2-1B")
     text = client.get(f"/?model_profile={ours}").text
-    assert "<strong>Our own</strong> (meta-llama/Llama-3.2-1B)" in text
+    assert "<strong>Our own</strong></a> (meta-llama/Llama-3.2-1B)" in text
     assert 'name="model"' not in text
     change = re.search(r'id="f-model_profile" href="([^"]+)"', text)
     assert change

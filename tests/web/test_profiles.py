@@ -222,7 +222,7 @@ def test_an_import_is_looked_at_before_it_is_done(client: TestClient) -> None:
     assert "in nodes" in looked
     assert client.get("/api/v1/model-profiles").json()["items"] == []
 
-    kept = re.search(r'<textarea[^>]* name="document"[^>]*>(.*?)</textarea>', looked, re.DOTALL)
+    kept = re.search(r'<input type="hidden" name="document" value="([^"]*)"', looked)
     assert kept
     form = {"document": html.unescape(kept[1]), "on_conflict": "replace", "save": "yes"}
     done = client.post("/profiles/import", data=form).text
