@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import ValidationError
-from starlette.datastructures import FormData, UploadFile
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from app.catalog.huggingface.dimensions import dimensions_in
 from app.domain.errors import FieldError, InvalidInput
 from app.http.dependencies import ServicesDep
 from app.schemas.estimates import Dimensions
-from app.schemas.json_text import NotJson, read_json
 from app.schemas.profiles import ModelFacts, NewModelProfile
 from app.services.container import Services
-from app.services.pointers import moved_pointers
 from app.web.forms import read_number
 from app.web.numbers import parameters
 from app.web.rendering import is_fragment_request, render
+from app.web.sent import FormDep, checked, file_text, json_object
 
 router = APIRouter(include_in_schema=False)
 
@@ -61,15 +59,8 @@ def import_page(request: Request) -> Response:
     return _page(request, Draft())
 
 
-async def _sent(request: Request) -> AsyncIterator[FormData]:
-    async with request.form() as form:
-        yield form
-
-
 @router.post("/models/import")
-def import_model(
-    request: Request, services: ServicesDep, form: Annotated[FormData, Depends(_sent)]
-) -> Response:
+def import_model(request: Request, services: ServicesDep, form: FormDep) -> Response:
     """Says what a config is; saves it where asked to, and opens the planner with it."""
     draft = Draft(
         config=_field(form, "config"),
@@ -78,7 +69,7 @@ def import_model(
         dimensions={name: _field(form, name) for name in (*NUMBERS, *FLAGS)},
     )
     try:
-        draft.config = _uploaded(form) or draft.config
+        draft.config = file_text(form, "file", "/config") or draft.config
         body = _body(draft)
         draft.facts = services.model_profiles.facts(body)
         if _field(form, "action") in SAVING:
@@ -92,18 +83,6 @@ def import_model(
 def _field(form: FormData, name: str) -> str:
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
-
-
-def _uploaded(form: FormData) -> str:
-    """The text of the chosen file, "" where there is none."""
-    file = form.get("file")
-    if not isinstance(file, UploadFile) or not file.size:
-        return ""
-    try:
-        return file.file.read().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        detail = "This file is not UTF-8 text: choose the model's config.json."
-        raise InvalidInput(FieldError("/config", detail)) from None
 
 
 def _saved(services: Services, body: NewModelProfile, draft: Draft, *, opens: bool) -> Response:
@@ -129,42 +108,15 @@ def _body(draft: Draft) -> NewModelProfile:
         return _checked({"dimensions": _dimensions(draft.dimensions)})
     if not draft.config.strip():
         raise InvalidInput(FieldError("/config", NOTHING_YET))
-    return _checked({"config": _config(draft.config)})
+    return _checked({"config": json_object(draft.config, "/config")})
 
 
 def _checked(source: Mapping[str, Any]) -> NewModelProfile:
-    try:
-        return NewModelProfile.model_validate({"name": "Imported", **source})
-    except ValidationError as error:
-        raise _invalid(error) from None
+    return checked(NewModelProfile, {"name": "Imported", **source})
 
 
 def _name(text: str) -> str:
-    try:
-        return NewModelProfile(name=text, base="-").name
-    except ValidationError as error:
-        raise _invalid(error) from None
-
-
-def _invalid(error: ValidationError) -> InvalidInput:
-    """What pydantic found, as sentences at the form's fields."""
-    found = []
-    for detail in error.errors():
-        pointer = "/" + "/".join(map(str, detail["loc"]))
-        message = detail["msg"].removeprefix("Value error, ")
-        found.append(FieldError(pointer, f"{message}."))
-    return InvalidInput(*found)
-
-
-def _config(text: str) -> dict[str, Any]:
-    try:
-        with moved_pointers({"": "/config"}):
-            parsed = read_json(text)
-    except NotJson as error:
-        raise InvalidInput(FieldError("/config", f"This is not JSON: {error}.")) from None
-    if not isinstance(parsed, dict):
-        raise InvalidInput(FieldError("/config", "Paste the whole file, from { to }."))
-    return parsed
+    return checked(NewModelProfile, {"name": text, "base": "-"}).name
 
 
 def _dimensions(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -191,7 +143,7 @@ def _offer_dimensions(draft: Draft) -> None:
     if draft.assume or "config" not in draft.errors:
         return
     try:
-        stated = dimensions_in(_config(draft.config))
+        stated = dimensions_in(json_object(draft.config, "/config"))
     except InvalidInput:
         return
     draft.fills_dimensions = True

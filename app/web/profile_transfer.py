@@ -60,7 +60,7 @@ def import_profiles(request: Request, services: ServicesDep, form: FormDep) -> R
     texts = texts_of(form)
     text = texts.get("document", "")
     try:
-        text = file_text(form, "file") or text
+        text = file_text(form, "file", "/document") or text
         body = {
             "document": json_object(text, "/document"),
             "on_conflict": texts.get("on_conflict", "keep"),

@@ -29,15 +29,19 @@ def texts_of(form: FormData) -> dict[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def file_text(form: FormData, name: str) -> str:
-    """The text of a chosen file, "" where none was chosen. Raises InvalidInput if it is no text."""
+def file_text(form: FormData, name: str, pointer: str) -> str:
+    """The text of a chosen file, "" where none was chosen.
+
+    Raises:
+        InvalidInput: it is no text; at `pointer`.
+    """
     file = form.get(name)
     if not isinstance(file, UploadFile) or not file.size:
         return ""
     try:
         return file.file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InvalidInput(FieldError(f"/{name}", "This file is not text in UTF-8.")) from None
+        raise InvalidInput(FieldError(pointer, "This file is not UTF-8 text.")) from None
 
 
 def json_object(text: str, pointer: str) -> dict[str, Any]:
