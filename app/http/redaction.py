@@ -21,7 +21,8 @@ def _spelled(text: str) -> str:
 
 # Everything after the last of these, up to what cannot stand in a part of a path.
 _LINKS = re.compile(
-    rf"((?:{_spelled('/s')}|{_spelled('/shares')})(?:{_spelled('/')})+)[^\s\"'<>?#&/]+", re.IGNORECASE
+    rf"((?:{_spelled('/s')}|{_spelled('/shares')})(?:{_spelled('/')})+)[^\s\"'<>?#&/]+",
+    re.IGNORECASE,
 )
 _KEYS = re.compile(rf"({_spelled(KEY_PREFIX)})[A-Za-z0-9_%-]+", re.IGNORECASE)
 _COOKIES = re.compile(r"((?:__Host-shardplan|fresh_link)=)[^\s;,\"']+", re.IGNORECASE)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.guidance import Trainer
 from app.domain.job import Job
 from app.domain.strategies import STRATEGIES
 from app.schemas.configurations import Configuration, Format
-from app.schemas.estimates import EstimateResponse
+from app.schemas.estimates import EstimateResponse, StrategyEstimate
 from app.services.configurations import configurations
 
 FOLDER = "/configuration"
@@ -54,17 +55,26 @@ def configuration_of(
     found = next((e for e in estimate.estimates if e.strategy == strategy), None)
     if found is None or found.verdict == "unsupported":
         return None
-    over = found.verdict == "does_not_fit"
     files = configurations(job, STRATEGIES[found.strategy], found.verdict, trainer)
+    return configuration_view(found, files, FOLDER, query)
+
+
+def configuration_view(
+    estimate: StrategyEstimate, files: Sequence[Configuration], folder: str, query: str
+) -> ConfigurationView | None:
+    """Files under `folder`, each with `query` after its name; None where there are none."""
+    if not files:
+        return None
+    over = estimate.verdict == "does_not_fit"
     return ConfigurationView(
-        title=found.title,
+        title=estimate.title,
         warning="It does not fit as it stands: these files are what was estimated." if over else "",
-        href=f"{FOLDER}/{ALL_FILES}?{query}",
-        files=tuple(_view(file, query) for file in files),
+        href=f"{folder}/{ALL_FILES}?{query}",
+        files=tuple(_view(file, folder, query) for file in files),
     )
 
 
-def _view(file: Configuration, query: str) -> FileView:
+def _view(file: Configuration, folder: str, query: str) -> FileView:
     title, caption = _TITLES[file.format]
-    href = f"{FOLDER}/{file.filename}?{query}"
+    href = f"{folder}/{file.filename}?{query}"
     return FileView(file.format, title, file.filename, caption, file.content, href)

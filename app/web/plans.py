@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -76,6 +77,13 @@ def save_plan(
 @router.get("/{plan_id}")
 def one_plan(request: Request, services: ServicesDep, plan_id: str) -> Response:
     """A plan as it was computed, and the links to it; a link that was just made, this once."""
+    return plan_page(request, services, plan_id, {})
+
+
+def plan_page(
+    request: Request, services: Services, plan_id: str, more: Mapping[str, object]
+) -> Response:
+    """The page of a plan with `more` in its context."""
     plan = services.plans.get(plan_id)
     shares = services.shares.of_plan(plan_id)
     query = forms.query(plan.request(), plan.preferences())
@@ -84,9 +92,11 @@ def one_plan(request: Request, services: ServicesDep, plan_id: str) -> Response:
         **stored_context(plan, view_of(request), f"/plans/{plan.id}"),
         "fresh": fresh,
         "shares": shares,
+        "versions": services.plans.history(plan_id).items,
         "expiries": EXPIRIES,
         # A pasted config has no place in an address: such a plan is only read.
         "planner_href": None if plan.request().model.is_inline else f"/?{query}",
+        **more,
     }
     response = render(
         request, "plans/page.html", context, headers=NOT_STORED if fresh is not None else None

@@ -8,11 +8,18 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
+from app.domain.frameworks import FRAMEWORKS
+from app.schemas.estimates import StrategyEstimate
+from app.schemas.plans import PlannedJob
 from app.services.plans import Plan
 from app.web import forms
-from app.web.answer import answer_of
+from app.web.answer import answer_of, shown_estimate
+from app.web.configuration import FOLDER, configuration_view
 from app.web.forms import View
-from app.web.scenario import scenario_of
+from app.web.numbers import dollars
+from app.web.scenario import hardware_name, scenario_of
+
+_METHODS = {"full": "fully fine-tune", "lora": "train LoRA adapters of", "qlora": "train QLoRA of"}
 
 
 def view_of(request: Request) -> View:
@@ -23,6 +30,8 @@ def view_of(request: Request) -> View:
 def stored_context(plan: Plan, view: View, path: str) -> dict[str, Any]:
     """What a page at `path` needs to draw a plan. Its links change the view, not the plan."""
     request, job, result = plan.request(), plan.job(), plan.result()
+    shown = shown_estimate(result, view.strategy)
+    files = plan.files(None if shown is None else shown.strategy)
 
     def link(strategy: str) -> str:
         pairs = replace(view, strategy=strategy).pairs()
@@ -31,14 +40,51 @@ def stored_context(plan: Plan, view: View, path: str) -> dict[str, Any]:
     def address(changed: View) -> str:
         return f"{path}?{urlencode(changed.pairs())}#chart-title"
 
+    chosen = urlencode({"strategy": "" if shown is None else shown.strategy})
+    scenario = scenario_of(job.model.name, job.hardware, request)
     return {
         "plan": plan,
-        "scenario": scenario_of(job.model.name, job.hardware, request),
+        "scenario": scenario,
+        "question": f"Can {hardware_name(job.hardware)} {_METHODS[request.training.method]} "
+        f"{scenario.model}?",
         "result": result,
         "answer": answer_of(result, view, lambda _patch: None),
+        "configuration": None
+        if shown is None
+        else configuration_view(shown, files, f"{path}{FOLDER}", chosen),
+        "launch": next((f.content for f in files if f.format == "launch_command"), ""),
+        "price": _price(job),
+        "assumptions": _assumptions(job, shown),
         "view": view,
         "link": link,
         "scale_href": address(replace(view, full_scale=not view.full_scale)),
         "fsdp1_href": address(replace(view, fsdp1=not view.fsdp1)),
         "interactive": False,
+        "path_of_plan": path,
     }
+
+
+def _price(job: PlannedJob) -> str:
+    gpu, price = job.hardware.gpu, job.hardware.price
+    text = dollars(gpu.price_low_cents, gpu.price_high_cents)
+    return text if price is None else f"{text}, {price.kind}, {price.as_of}"
+
+
+def _assumptions(job: PlannedJob, shown: StrategyEstimate | None) -> list[str]:
+    """What the numbers rest on that is not an input of the job."""
+    said = ["Memory only: how fast the job trains is not predicted."]
+    if shown is not None:
+        framework = FRAMEWORKS.get(shown.framework)
+        if framework is not None:
+            said.append(
+                f"{framework.title} as {framework.package} {framework.measured_version} does it."
+            )
+        if not shown.evidence.measured_runs:
+            said.append("Nothing like this job has been measured: it follows from the formulas.")
+        said.extend(shown.evidence.outside)
+    if job.hardware.price is not None:
+        price = job.hardware.price
+        said.append(
+            f"Prices are for cards only, without server or tax: {price.source}, {price.as_of}."
+        )
+    return said

@@ -28,6 +28,9 @@ GET /readyz
 GET /s
 GET /s/{rest:path}
 GET /s/{token}
+GET /s/{token}/configuration/{filename}
+GET /s/{token}/export.{kind}
+GET /s/{token}/recalculation
 GET /api/v1/shares
 GET /api/v1/shares/{rest:path}
 GET /api/v1/shares/{token}
@@ -43,7 +46,9 @@ POST /gpus/{profile_id}/delete
 POST /models
 POST /models/{profile_id}/delete
 POST /plans
+POST /plans/{plan_id}/copy
 POST /plans/{plan_id}/delete
+POST /plans/{plan_id}/recalculation
 POST /plans/{plan_id}/shares
 POST /plans/{plan_id}/shares/{share_id}/revoke
 POST /api/v1/hardware-profiles
