@@ -20,12 +20,13 @@ from app.domain.architecture import (
 )
 from app.domain.formulas import activations as act
 from app.domain.formulas import adapters, mixtures, norms
+from app.domain.formulas import attention as att
 from app.domain.formulas.registry import Formula
 from app.domain.ingredient import Ingredient
 from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Stream
 from app.domain.quantities import LayerKind
-from app.domain.recurrent_memory import recurrent_memory
+from app.domain.recurrent_memory import readers, recurrent_memory
 from app.domain.training import AttentionKernel, Method
 
 # How many tensors of the MLP's width an ungated activation leaves behind, the last linear's input
@@ -55,6 +56,16 @@ FP32_NORM_FAMILIES = (
 FP32_ROUTER_FAMILIES = (
     *("deepseek_v", "kimi", "glm4_moe", "glm_moe_dsa", "nemotron_h", "exaone_moe", "solar_open"),
     *("ernie4_5_moe", "hunyuan_v1_moe", "dots1"),
+)
+# Families whose forward adds `shared_experts(residuals)` to what the experts returned.
+SHARED_LAST_FAMILIES = (
+    *("deepseek_v", "kimi", "glm4_moe", "glm_moe_dsa", "nemotron_h", "exaone_moe", "solar_open"),
+    *("dots1", "granitemoehybrid"),
+)
+# Families whose experts' outputs are weighted in fp32. Source: moe.py keeps the router's dtype.
+FP32_WEIGHTING_FAMILIES = (
+    *("deepseek_v", "kimi", "glm4_moe", "glm_moe_dsa", "nemotron_h", "exaone_moe", "solar_open"),
+    *("hunyuan_v1_moe", "dots1", "mixtral", "minimax", "afmoe"),
 )
 
 
@@ -115,6 +126,16 @@ def multiplies_norms_in_fp32(spec: ModelSpec) -> bool:
     return spec.model_type.startswith(FP32_NORM_FAMILIES)
 
 
+def runs_shared_last(spec: ModelSpec) -> bool:
+    """Whether the shared experts run after the routed ones, and so are differentiated first."""
+    return spec.model_type.startswith(SHARED_LAST_FAMILIES)
+
+
+def weights_in_fp32(spec: ModelSpec) -> bool:
+    """Whether the experts' outputs are multiplied by fp32 routing weights."""
+    return spec.model_type.startswith(FP32_WEIGHTING_FAMILIES)
+
+
 def broadcasts_one_key(spec: ModelSpec, mixer: Attention | LatentAttention) -> bool:
     """Whether SDPA gets one key head for many queries, as from Falcon, and must fall back."""
     return spec.model_type == "falcon" and mixer.kv_heads == 1 < mixer.heads
@@ -150,14 +171,13 @@ def _consumers(kind: LayerKind) -> tuple[int, int]:
 
     Under autocast each has a cast of its own.
     """
-    mixer, mlp = kind.layer.mixer, kind.layer.mlp
-    in_mixer = in_mlp = 0
-    if mixer is not None:
-        in_mixer = 1 if isinstance(mixer, Attention) and mixer.fused_qkv else 3
-    if isinstance(mlp, DenseMLP):
-        in_mlp = 2 if mlp.gated and not mlp.fused_gate_up else 1
-    elif mlp is not None:
-        in_mlp = 2
+    mlp, in_mlp = kind.layer.mlp, 0
+    if isinstance(mlp, MixtureOfExperts):
+        in_mlp = 1  # the router; the experts' grouped products are not cast
+        mlp = mlp.shared
+    if mlp is not None:
+        in_mlp += 2 if mlp.gated and not mlp.fused_gate_up else 1
+    in_mixer = readers(kind.layer.mixer)
     return in_mixer, in_mlp
 
 
@@ -166,7 +186,7 @@ def _mixer(
 ) -> Iterable[Ingredient]:
     mixer, c = kind.layer.mixer, kernels.stream.compute
     if isinstance(mixer, ParallelMixers):
-        yield from recurrent_memory(mixer.recurrent, kind.layer.hidden_size, c)
+        yield from recurrent_memory(mixer.recurrent, kind.layer.hidden_size, kernels.stream)
         mixer = mixer.attention
     if isinstance(mixer, Attention):
         in_fp32 = multiplies_norms_in_fp32(spec)
@@ -180,7 +200,7 @@ def _mixer(
         )
     elif isinstance(mixer, LatentAttention):
         yield Ingredient(
-            act.latent_attention,
+            att.latent_attention,
             {
                 "H": mixer.heads,
                 "d": mixer.nope_dim,
@@ -195,9 +215,9 @@ def _mixer(
             width = mixer.value_width
             yield Ingredient(act.copied_attention_output, {"q": width, "c": c})
         if mixer.indexer is not None or mixer.shares_indexer:
-            yield Ingredient(act.attention_masks, {"c": c}, needs_sequence=True)
+            yield Ingredient(att.attention_masks, {"c": c}, needs_sequence=True)
     elif isinstance(mixer, Recurrent):
-        yield from recurrent_memory(mixer, kind.layer.hidden_size, c)
+        yield from recurrent_memory(mixer, kind.layer.hidden_size, kernels.stream)
 
 
 def _attention(
@@ -221,12 +241,12 @@ def _attention(
         yield Ingredient(act.math_attention, {"q": q, "H": heads}, needs_sequence=True)
     elif math_kernel and mixer.rotary_dim and kernels.attention == "sdpa":
         symbols = {"q": q, "kv": kv, "H": heads, "c": c}
-        yield Ingredient(act.fp32_attention, symbols, needs_sequence=True)
+        yield Ingredient(att.fp32_attention, symbols, needs_sequence=True)
         return
     elif masked and mixer.sliding_window and kernels.attention == "sdpa":
         repeated = q if mixer.kv_heads > 1 else kv
         yield Ingredient(act.masked_attention, {"q": q, "r": repeated, "H": heads, "c": c})
-        yield Ingredient(act.attention_masks, {"c": c}, needs_sequence=True)
+        yield Ingredient(att.attention_masks, {"c": c}, needs_sequence=True)
     else:
         yield Ingredient(act.flash_attention, {"q": q, "kv": kv, "H": heads, "c": c})
     if mixer.fused_qkv and mixer.rotary_dim:
@@ -238,7 +258,7 @@ def _attention(
     if mixer.rotary_concatenates and kernels.attention != "eager":
         yield Ingredient(act.copied_attention_output, {"q": q, "c": c})
     if mixer.output_gate or any(part == "gate" for part, _ in mixer.names.parts):
-        yield Ingredient(act.gated_attention, {"q": q, "c": c})
+        yield Ingredient(att.gated_attention, {"q": q, "c": c})
 
 
 def _mlp(spec: ModelSpec, kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
@@ -291,11 +311,12 @@ def _folded_experts(kind: LayerKind, kernels: Kernels) -> Iterable[Ingredient]:
 
 
 def folded_bytes(kernels: Kernels) -> int:
-    """Bytes per element of experts with adapters folded in: the packed weights' own.
+    """Bytes per element of the routed experts' work: that of the residual stream.
 
-    What QLoRA does not quantise it makes fp32, packed experts too.
+    Grouped products are not autocast. What QLoRA does not quantise it makes fp32, packed experts,
+    too.
     """
-    return FP32 if kernels.method == "qlora" else kernels.stream.compute
+    return FP32 if kernels.method == "qlora" else kernels.stream.residual
 
 
 def _dense(mlp: DenseMLP, kernels: Kernels) -> Ingredient:

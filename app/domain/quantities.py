@@ -7,6 +7,7 @@ with dense first layers two, and backward's peak can only lie at the first or la
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.adapters import Adapter, adapters_of, targets_of
@@ -48,7 +49,8 @@ class LayerKind:
 class Stop:
     """Backward at one layer: `up_to` layers of each kind, itself included, not yet differentiated.
 
-    `trained_after` parameters lie in the layers behind it, whose gradients exist.
+    `trained_after` parameters lie in the layers behind it, whose gradients exist. `before` and
+    `after` are the kinds of its neighbours, its own at the model's ends.
     """
 
     kind: int
@@ -56,6 +58,8 @@ class Stop:
     up_to: tuple[int, ...]
     trained_after: int
     is_first_of_model: bool
+    before: int
+    after: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +240,16 @@ def _stops(order: list[int], records: tuple[LayerKind, ...], depth: int) -> tupl
     for kind in range(len(records)):
         found = [position for position, own in enumerate(order) if own == kind]
         positions |= {*found[:depth], *found[-depth:]}
+        if depth > 1:
+            positions |= set(_first_of_each_neighbourhood(order, found))
     return tuple(_stop(order, records, position) for position in sorted(positions, reverse=True))
+
+
+def _first_of_each_neighbourhood(order: list[int], found: list[int]) -> Iterable[int]:
+    """Of layers of one kind, the first for each pair of kinds beside it."""
+    last = len(order) - 1
+    pairs = {(order[max(p - 1, 0)], order[min(p + 1, last)]): p for p in reversed(found)}
+    return pairs.values()
 
 
 def _stop(order: list[int], records: tuple[LayerKind, ...], position: int) -> Stop:
@@ -247,6 +260,8 @@ def _stop(order: list[int], records: tuple[LayerKind, ...], position: int) -> St
         up_to=tuple(order[: position + 1].count(k) for k in range(len(records))),
         trained_after=sum(records[k].trained for k in behind),
         is_first_of_model=position == 0,
+        before=order[max(position - 1, 0)],
+        after=order[min(position + 1, len(order) - 1)],
     )
 
 

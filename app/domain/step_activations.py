@@ -14,12 +14,11 @@ import numpy as np
 from app.domain.architecture import (
     Attention,
     LatentAttention,
-    Mamba2,
     MixtureOfExperts,
-    ParallelMixers,
 )
 from app.domain.formulas import activations as act
-from app.domain.formulas import adapters, buffers, loss, mixtures, norms, recurrent
+from app.domain.formulas import adapters, buffers, loss, mixtures, norms
+from app.domain.formulas import attention as att
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.ingredient import Ingredient
 from app.domain.job import Job
@@ -31,25 +30,37 @@ from app.domain.layer_memory import (
     layer_recipe,
     mlp_width,
     norm_memory,
+    runs_shared_last,
+    weights_in_fp32,
 )
-from app.domain.precision import BF16, FP32, STREAMS, Stream, StreamId
+from app.domain.precision import BF16, FP32, Stream, StreamId
 from app.domain.quantities import LayerKind, ModelQuantities, Stop
+from app.domain.recurrent_memory import scratch
+from app.domain.streams import stream_of
 from app.domain.units import Integer
 
 # Of a mixture: freed when the product of gate and up is differentiated, and what the experts keep.
 _GONE_BEFORE_THE_PRODUCT = frozenset({mixtures.expert_outputs, adapters.folded_down})
+# Of sparse attention: made only when an indexer has picked the tokens.
+_BEHIND_THE_INDEXER = frozenset(
+    {att.latent_attention, act.copied_attention_output, att.attention_masks}
+)
+# What a shared network keeps, which is differentiated before the experts where it ran after them.
+_OF_SHARED = frozenset({act.gated_mlp, act.frozen_gated_mlp, act.plain_mlp})
 _OF_EXPERTS = frozenset({mixtures.expert_outputs, mixtures.routed_experts})
 
 
 class LayerMoment(NamedTuple):
     """A point inside one layer's backward: activations and weight gradients alive.
 
-    `after_matrices`: the gradients of all its matrices have been made.
+    `after_matrices`: the gradients of all its matrices have been made. `bucketed`: what is alive
+    where gradients move to a bucket as soon as they exist; None: the same.
     """
 
     label: str
     terms: Bundle
     after_matrices: bool = False
+    bucketed: Bundle | None = None
 
 
 class StepActivations:
@@ -59,7 +70,7 @@ class StepActivations:
         self, job: Job, quantities: ModelQuantities, stream: StreamId, adapter_bytes: int
     ) -> None:
         training = job.training
-        self.stream: Stream = _stream(job, stream)
+        self.stream: Stream = stream_of(job, stream)
         self.quantities = quantities
         self.sequence: Integer = training.sequence_length
         self.tokens: Integer = training.micro_batch_size * training.sequence_length
@@ -78,6 +89,9 @@ class StepActivations:
             self.stream, training.attention, training.method, adapter_bytes, training.lora.rank
         )
         self._expert_bytes = folded_bytes(self._kernels)
+        in_fp32 = weights_in_fp32(job.spec)
+        self._shared_last = runs_shared_last(job.spec)
+        self._weighted_bytes = FP32 if in_fp32 else self._expert_bytes
 
     def _recipe(self, kind: LayerKind) -> list[tuple[Ingredient, Integer]]:
         """What a layer of this kind keeps, each part with whether it applies.
@@ -118,7 +132,7 @@ class StepActivations:
             act.outside_layers(
                 t=self.tokens,
                 h=self._hidden,
-                d=_rotary_width(attention),
+                d=attention.rotary_dim if attention is not None else 0,
                 s=self.stream.residual,
                 c=kept_by_head,
                 k=kept_by_norm,
@@ -218,23 +232,26 @@ class StepActivations:
             gradients = (self._mlp_gradient(2, kind), self._weight_gradients(kind, down_of(kind)))
             moments.append(LayerMoment("MLP", Bundle(*behind, *alive, *gradients)))
         if kind.layer.moe is not None:
+            gone = _OF_SHARED if self._shared_last else frozenset()
+            own = [(part, term) for part, term in own if part.formula not in gone]
             whole = Bundle(*behind, *(term for _, term in own))
             rest = Bundle(*behind, *(t for part, t in own if part.formula not in _OF_EXPERTS))
             moments += self._inside_experts(kind, kind.layer.moe, whole, rest)
-        if made_products := self._state_products(kind, 2):
-            left = (term for ingredient, term in own if not ingredient.in_mlp)
-            of_mlp = sum(t.numel for t in kind.layer.mlp_tensors)
-            products = (*made_products, self._weight_gradients(kind, of_mlp))
-            moments.append(LayerMoment("states", Bundle(*behind, *left, *products)))
+        if self.checkpointing and (made_again := self._scratch(kind, forward=True)):
+            before = [t for p, t in own if not p.in_mlp and p.formula not in _BEHIND_THE_INDEXER]
+            moments.append(LayerMoment("mixer again", Bundle(*behind, *before, *made_again)))
+        if products := self._scratch(kind, forward=False):
+            left = [term for ingredient, term in own if not ingredient.in_mlp]
+            of_mlp = self._weight_gradients(kind, sum(t.numel for t in kind.layer.mlp_tensors))
+            mixing = Bundle(*behind, *left, *products)
+            moments.append(LayerMoment("mixer", Bundle(mixing, of_mlp), bucketed=mixing))
         attention = kind.layer.attention
         if attention is not None:
             alive = (term for ingredient, term in own if not ingredient.in_mlp)
             made = kind.parameters - 3 * self._hidden * attention.q_width // 2
-            gradients = (
-                self._attention_gradient(attention),
-                self._weight_gradients(kind, made),
-            )
-            moments.append(LayerMoment("attention", Bundle(*behind, *alive, *gradients)))
+            inside = Bundle(*behind, *alive, self._attention_gradient(attention))
+            whole = Bundle(inside, self._weight_gradients(kind, made))
+            moments.append(LayerMoment("attention", whole, bucketed=inside))
         end = Bundle(*behind, self._weight_gradients(kind, kind.parameters))
         if kind.layer.norm == "rmsnorm":
             moments.append(LayerMoment("norm", Bundle(end, self._norm_gradient()), True))
@@ -255,7 +272,11 @@ class StepActivations:
         width = moe.input_width(self._hidden)
         rows = {"t": self.tokens, "k": moe.rows, "h": width, "c": self._expert_bytes}
         incoming = self.layer_input
-        weighting = Bundle(whole, incoming, mixtures.output_gradients(m=3, **rows))
+        # In fp32: the gradient in the experts' order, its products with both factors, and a cast.
+        c, weighted = self._expert_bytes, self._weighted_bytes
+        size = 3 * weighted + c if weighted > c else 3 * c
+        made = mixtures.output_gradients(t=self.tokens, k=moe.rows, h=width, b=size)
+        weighting = Bundle(whole, incoming, made)
         moments = [LayerMoment("experts' outputs", weighting)]
         # Of the outputs' size, and in their place, is now the gradient that enters the matrices.
         down = Bundle(whole, self._mlp_gradient(1, kind))
@@ -273,22 +294,23 @@ class StepActivations:
             moments.append(LayerMoment("experts", scattered))
         return moments
 
-    def _state_products(self, kind: LayerKind, count: int) -> tuple[Term, ...]:
-        """Mamba-2's products of all states of a chunk: one in forward, two in backward."""
-        mixer = kind.layer.mixer
-        block = mixer.recurrent if isinstance(mixer, ParallelMixers) else mixer
-        if not isinstance(block, Mamba2):
-            return ()
-        sizes = {"H": block.heads, "d": block.state, "C": block.chunk}
-        return (recurrent.mamba2_products(k=count, t=self.tokens, **sizes),)
+    def _scratch(self, kind: LayerKind, *, forward: bool) -> tuple[Term, ...]:
+        """What a mixer makes and does not keep, where it is larger than what it keeps."""
+        return scratch(kind.layer.mixer, self.tokens, self.sequence, forward=forward)
+
+    def last_with_scratch(self) -> Stop | None:
+        """The last layer whose mixer makes much in forward that it does not keep, if any does."""
+        kinds = self.quantities.kinds
+        made = (s for s in self.quantities.ends if self._scratch(kinds[s.kind], forward=True))
+        return next(made, None)
 
     def in_forward(self, stop: Stop) -> list[Bundle]:
         """What the layer of a stop holds at most while its experts or its scan run forward."""
         kind = self.quantities.kinds[stop.kind]
         moe = kind.layer.moe
         behind, own = self._alive_in_layer(stop)
-        products = self._state_products(kind, 1)
-        mixing = (term for part, term in own if not part.in_mlp)
+        products = self._scratch(kind, forward=True)
+        mixing = [t for p, t in own if not p.in_mlp and p.formula not in _BEHIND_THE_INDEXER]
         found = [Bundle(*behind, *mixing, *products)] if products else []
         return found + (self._in_forward_of_experts(moe, behind, own) if moe else [])
 
@@ -299,15 +321,17 @@ class StepActivations:
         own: list[tuple[Ingredient, Term]],
     ) -> list[Bundle]:
         width = moe.input_width(self._hidden)
-        rows = {"t": self.tokens, "h": width, "c": self._expert_bytes}
+        rows = {"t": self.tokens, "h": width}
+        c, weighted = self._expert_bytes, self._weighted_bytes
         if not self.checkpointing:
             # All but the weighted outputs, in both orders, is kept; so is the residual's copy.
-            made = mixtures.outputs_in_forward(m=2 * moe.rows + 1, **rows)
+            made = mixtures.outputs_in_forward(b=2 * moe.rows * weighted + c, **rows)
             return [Bundle(*behind, *(term for _, term in own), made)]
         copies = [(part.formula, term) for part, term in own if not part.needs_tokens]
         gate_up = [term for formula, term in copies if formula is adapters.folded_gate_up]
-        first = mixtures.gate_up_in_forward(k=moe.rows, e=moe.width, **rows)
-        last = mixtures.outputs_in_forward(m=4 * moe.rows + 2, **rows)
+        first = mixtures.gate_up_in_forward(k=moe.rows, e=moe.width, c=c, **rows)
+        size = 2 * (moe.rows * (weighted + c) + c)
+        last = mixtures.outputs_in_forward(b=size, **rows)
         return [
             Bundle(*behind, *gate_up, first),
             Bundle(*behind, *(term for _, term in copies), last),
@@ -328,7 +352,7 @@ class StepActivations:
             )
             return act.score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence, g=made)
         if broadcasts_one_key(self.quantities.spec, attention) and self.attention == "sdpa":
-            return act.fp32_score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence)
+            return att.fp32_score_gradients(t=self.tokens, h=h, s=s, H=heads, S=self.sequence)
         kv = attention.kv_heads * attention.head_dim
         per_head = 2 if kv < q else 0
         return act.attention_gradients(t=self.tokens, h=h, s=s, q=q, kv=kv, c=c, r=per_head)
@@ -374,24 +398,3 @@ class StepActivations:
             loss.fused_loss_gradient(t=self.tokens, h=self._hidden, s=self.stream.residual),
             loss.fused_loss_head_gradient(E=self.quantities.embedding, g=size),
         )
-
-
-def _rotary_width(attention: Attention | LatentAttention | None) -> int:
-    """Channels of the cosine and sine tables; models with learned positions have none."""
-    if isinstance(attention, LatentAttention):
-        return attention.rope_dim
-    return attention.rotary_dim if attention is not None else 0
-
-
-def _stream(job: Job, stream: StreamId) -> Stream:
-    """What a method makes of a precision's stream.
-
-    QLoRA's fp32 norms and embedding make everything fp32 that autocast does not cast; LoRA's frozen
-    16-bit embedding keeps the residual in 16 bits even under autocast.
-    """
-    chosen = STREAMS[stream]
-    if job.training.method == "qlora":
-        return chosen if chosen.autocast else STREAMS["full"]
-    if job.training.method == "lora" and chosen.autocast:
-        return STREAMS["half_autocast"]
-    return chosen

@@ -177,11 +177,16 @@ def _fsdp1(plan: Plan, device: torch.device) -> Wrapped:
 def _deepspeed(plan: Plan, device: torch.device) -> Wrapped:
     """ZeRO; at stage 3 the model is partitioned while it is built."""
     import deepspeed
+    from transformers.initialization import no_init_weights
 
     config = deepspeed_config(plan)
     deepspeed.init_distributed("nccl")
     if stage(plan) == 3:
-        with deepspeed.zero.Init(config_dict_or_path=config, dtype=weight_dtype(plan)):
+        # Some classes draw their weights by the size of a tensor, which is 0 once partitioned.
+        with (
+            no_init_weights(),
+            deepspeed.zero.Init(config_dict_or_path=config, dtype=weight_dtype(plan)),
+        ):
             model = build_model(plan, None)
     else:
         model = _on_device(plan, device)

@@ -88,6 +88,8 @@ def every_layer(q: ModelQuantities) -> tuple[Stop, ...]:
             up_to=tuple(kinds[: position + 1].count(k) for k in range(len(q.kinds))),
             trained_after=sum(q.kinds[k].trained for k in kinds[position + 1 :]),
             is_first_of_model=position == 0,
+            before=kinds[max(position - 1, 0)],
+            after=kinds[min(position + 1, len(kinds) - 1)],
         )
         for position in reversed(range(len(kinds)))
     )

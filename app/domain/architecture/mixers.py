@@ -169,6 +169,11 @@ class LatentAttention:
         return self.nope_dim + self.rope_dim
 
     @property
+    def rotary_dim(self) -> int:
+        """Channels of a head that are rotated."""
+        return self.rope_dim if self.rotary else 0
+
+    @property
     def kv_heads(self) -> int:
         """Keys and values are expanded to one head per query head."""
         return self.heads

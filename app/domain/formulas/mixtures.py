@@ -86,14 +86,17 @@ def expert_outputs(n: Integer, t: Integer, k: int, h: int, c: int) -> Integer:
 @formula(
     label="Gradients of the experts' outputs",
     group="activations",
-    equation="m × t × k × h × c",
+    equation="t × k × h × b",
     source="the weighting's backward: gradient in the experts' order, of outputs and of weights",
     url=_MOE,
     per_sample=True,
 )
-def output_gradients(m: int, t: Integer, k: int, h: int, c: int) -> Integer:
-    """m tensors of k rows a token: three while the weighting is differentiated, then one."""
-    return m * t * k * h * c
+def output_gradients(t: Integer, k: int, h: int, b: int) -> Integer:
+    """k rows a token of b bytes a channel: three tensors while the weighting is differentiated.
+
+    Routing weights in fp32 make two of them fp32, and a cast of the third.
+    """
+    return t * k * h * b
 
 
 @formula(
@@ -138,11 +141,11 @@ def gate_up_in_forward(t: Integer, k: int, h: int, e: int, c: int) -> Integer:
 @formula(
     label="Experts' outputs in forward",
     group="activations",
-    equation="m × t × h × c",
+    equation="t × h × b",
     source="grouped_mm experts: outputs, weighted, and restored to the tokens' order",
     url=_MOE,
     per_sample=True,
 )
-def outputs_in_forward(m: int, t: Integer, h: int, c: int) -> Integer:
-    """m rows a token: what is not kept for backward anyway."""
-    return m * t * h * c
+def outputs_in_forward(t: Integer, h: int, b: int) -> Integer:
+    """b bytes a channel, over all rows of a token: what is not kept for backward anyway."""
+    return t * h * b

@@ -35,14 +35,17 @@ def convolved(n: Integer, t: Integer, x: int, m: int, c: int) -> Integer:
 @formula(
     label="Gated delta rule",
     group="activations",
-    equation="n × t × H × (4 × (8 × d + 3 × v + 5 × C + d × v ÷ C) + 38)",
+    equation="n × t × H × (4 × (8 × d + 3 × v + 5 × C + z) + 38)",
     source="torch_chunk_gated_delta_rule: fp32 queries, keys, values; a state a chunk",
     url=_DELTA,
     per_sample=True,
 )
-def gated_delta_rule(n: Integer, t: Integer, H: int, d: int, v: int, C: int) -> Integer:
-    """Eight tensors as wide as the keys, three as the values, five of a chunk's pairs of tokens."""
-    return n * t * H * (4 * (8 * d + 3 * v + 5 * C + d * v // C) + 38)
+def gated_delta_rule(n: Integer, t: Integer, H: int, d: int, v: int, C: int, z: int) -> Integer:
+    """Eight tensors as wide as the keys, three as the values, five of a chunk's pairs of tokens.
+
+    And a state at every chunk's end: z elements for each of its tokens.
+    """
+    return n * t * H * (4 * (8 * d + 3 * v + 5 * C + z) + 38)
 
 
 @formula(
@@ -59,32 +62,59 @@ def delta_gated_norm(n: Integer, t: Integer, v: int, c: int) -> Integer:
 
 
 @formula(
+    label="Casts of a delta rule",
+    group="activations",
+    equation="n × t × (11 × w + 2 × v)",
+    source="autocast: 16-bit copies of the rule's operands beside fp32 ones; counted, not derived",
+    url=_DELTA,
+    per_sample=True,
+    kind="fitted",
+)
+def delta_casts(n: Integer, t: Integer, w: int, v: int) -> Integer:
+    """w channels of all keys as the values' heads have them, v of all values."""
+    return n * t * (11 * w + 2 * v)
+
+
+@formula(
     label="Kimi delta attention",
     group="activations",
-    equation="n × t × (w × (89 + c + 12 × C + 4 × d ÷ C) + H × (8 × C + 5478) + 2 × c × d)",
+    equation="n × t × (w × (89 + c + 12 × C) + H × (4 × z + 8 × C + 5478) + 2 × c × d)",
     source="torch_chunk_kda: decays of every channel for every pair of tokens of a chunk, in fp32",
     url=_KIMI,
     per_sample=True,
 )
-def kimi_delta(n: Integer, t: Integer, w: int, H: int, d: int, C: int, c: int) -> Integer:
+def kimi_delta(n: Integer, t: Integer, w: int, H: int, d: int, C: int, z: int, c: int) -> Integer:
     """w channels of all heads; its row-by-row inverse keeps 5,460 bytes a head and token."""
-    return n * t * (w * (89 + c + 12 * C + 4 * d // C) + H * (8 * C + 5478) + 2 * c * d)
+    return n * t * (w * (89 + c + 12 * C) + H * (4 * z + 8 * C + 5478) + 2 * c * d)
+
+
+@formula(
+    label="Gradients of Kimi's decays",
+    group="activations",
+    equation="2 × t × 4 × w × C",
+    source="SelectBackward fills a whole gradient for each chunk and adds it to the one before",
+    url=_KIMI,
+    per_sample=True,
+)
+def kimi_decays(t: Integer, w: int, C: int) -> Integer:
+    """Decays of every channel for every pair of tokens of a chunk, twice."""
+    return 2 * t * 4 * w * C
 
 
 @formula(
     label="Mamba-2 scan",
     group="activations",
-    equation="n × H × t × (4 × (4 × v + 3 × (C + d) + 5) + 2 × c + 8 × v × d × (1 ÷ C + 1 ÷ S))",
+    equation="n × t × H × (4 × (4 × v + 3 × C + 3 × d + 5 + 2 × z) + 2 × c)",
     source="mamba2_chunk_scan: fp32 x, B and C for every head, decays of a chunk's pairs of tokens",
     url=_MAMBA2,
     per_sample=True,
 )
-def mamba2_scan(
-    n: Integer, t: Integer, S: Integer, H: int, v: int, d: int, C: int, c: int
-) -> Integer:
-    """H heads of v channels with d states each, and the states at every chunk's end, twice."""
-    states = 8 * v * d * t // C + 8 * v * d * t // S
-    return n * H * (t * (4 * (4 * v + 3 * C + 3 * d + 5) + 2 * c) + states)
+def mamba2_scan(n: Integer, t: Integer, H: int, v: int, d: int, C: int, z: int, c: int) -> Integer:
+    """H heads of v channels with d states each, and twice the states at every chunk's end.
+
+    z are their elements for each token of a chunk.
+    """
+    return n * t * H * (4 * (4 * v + 3 * C + 3 * d + 5 + 2 * z) + 2 * c)
 
 
 @formula(
@@ -156,11 +186,11 @@ def gated_convolution(n: Integer, t: Integer, h: int, c: int) -> Integer:
 @formula(
     label="Lightning attention",
     group="activations",
-    equation="n × t × (w × (4 + 12 × c) + c × H × (C + d × d ÷ C) + 4)",
+    equation="n × t × (w × (4 + 12 × c) + c × H × (C + z) + 4)",
     source="MiniMaxLightningAttention: q, k and v with silu, a block's scores and states; gate",
     url=f"{_MODELS}/minimax/modeling_minimax.py",
     per_sample=True,
 )
-def lightning_attention(n: Integer, t: Integer, w: int, H: int, d: int, C: int, c: int) -> Integer:
-    """w channels of all heads, in blocks of C tokens."""
-    return n * t * (w * (4 + 12 * c) + c * H * (C + d * d // C) + 4)
+def lightning_attention(n: Integer, t: Integer, w: int, H: int, C: int, z: int, c: int) -> Integer:
+    """w channels of all heads, in blocks of C tokens; z elements of a block's state a token."""
+    return n * t * (w * (4 + 12 * c) + c * H * (C + z) + 4)

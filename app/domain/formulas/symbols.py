@@ -41,10 +41,16 @@ COMMON = {
     "w": "parameters of the layer",
 }
 
-_CHUNKED = {"C": "tokens of a chunk", "H": "heads", "d": "channels of a key head"}
+_CHUNKED = {
+    "C": "tokens of a chunk",
+    "H": "heads",
+    "d": "channels of a key head",
+    "z": "elements of a head's state for each token of a chunk",
+}
 
 PARTICULAR: dict[str, dict[str, str]] = {
     "convolved": {"m": "channels of the convolution", "x": "channels of the storage it reads"},
+    "delta_casts": {"v": "width of all values", "w": "width of all keys, one a value head"},
     "delta_gated_norm": {"v": "width of all values"},
     "gated_delta_rule": {**_CHUNKED, "v": "channels of a value head"},
     "kimi_delta": {**_CHUNKED, "w": "width of all heads"},
@@ -125,11 +131,13 @@ PARTICULAR: dict[str, dict[str, str]] = {
     },
     "gate_up_gradients": {"k": "experts that each token is sent to"},
     "gate_up_in_forward": {"k": "experts that each token is sent to"},
+    "indexer_scores": {"H": "heads of the indexer", "x": "channels of keys copied per query"},
+    "kimi_decays": {**_CHUNKED, "w": "width of all heads"},
     "output_gradients": {
+        "b": "bytes of a channel, over all tensors",
         "k": "experts that each token is sent to",
-        "m": "tensors of that size alive together",
     },
-    "outputs_in_forward": {"m": "rows of each token"},
+    "outputs_in_forward": {"b": "bytes of a channel, over all rows of a token"},
     "routed_input_gradients": {"k": "experts that each token is sent to"},
     "softcapped_logits": {"l": "bytes of a logit"},
     "score_gradients": {"g": "bytes of gradients of one probability"},

@@ -71,6 +71,10 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
         Moment("forward", "loss", (resident, *waiting, *cached, step.all_kept, step.loss_forward)),
         Moment("backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss_backward)),
     ]
+    if mixing := step.last_with_scratch():
+        before = (resident, *waiting, *cached, *step.before_layers)
+        inside_it = step.in_forward(mixing)[0]
+        moments.append(Moment("forward", "mixer", (*before, inside_it)))
     # Trainer looks for unused parameters without checkpointing, and always in a PEFT model.
     searches = job.options.recipe.clones_outputs and (
         not training.activation_checkpointing or not full

@@ -196,18 +196,24 @@ class Fsdp2:
 
     def _last_experts(self, resident: Bundle) -> list[Moment]:
         """The last layer's experts run beside its parameters and the all-gather's output."""
-        around = Bundle(
+        stops = [self.q.stops[0]]
+        if (mixing := self.step.last_with_scratch()) and mixing.kind != stops[0].kind:
+            stops.append(mixing)
+        return [
+            Moment("forward", "last layer, experts", (self._around(resident, stop), inside))
+            for stop in stops
+            for inside in self.step.in_forward(stop)
+        ]
+
+    def _around(self, resident: Bundle, stop: Stop) -> Bundle:
+        return Bundle(
             resident,
             *self._accumulated,
             *self._ends_in_forward(),
-            *(self._kept_layers() or (self._layer(1, self._last_kind),)),
-            self._layer(1, self._last_kind),
+            *(self._kept_layers() or (self._layer(1, stop.kind),)),
+            self._layer(1, stop.kind),
             *self.step.before_layers,
         )
-        return [
-            Moment("forward", "last layer, experts", (around, inside))
-            for inside in self.step.in_forward(self.q.stops[0])
-        ]
 
     def _forward(self, resident: Bundle) -> Moment:
         step = self.step
@@ -268,7 +274,8 @@ class Fsdp2:
         """The layer itself, and the one before it: prefetched, or still kept."""
         if not self.strategy.regathers:
             return self._layers_kept(stop.up_to)
-        return self._layer(1 if stop.is_first_of_model else 2, stop.kind)
+        own = self._layer(1, stop.kind)
+        return own if stop.is_first_of_model else Bundle(own, self._layer(1, stop.before))
 
     def _gathered_after(self, stop: Stop) -> tuple[Part, ...]:
         """The layers before it: prefetched, or still kept."""
@@ -277,11 +284,11 @@ class Fsdp2:
             return (self._layers_kept(before),)
         if stop.is_first_of_model:
             return ()
-        return (self._layer(1, stop.kind),)
+        return (self._layer(1, stop.before),)
 
     def _pending(self, stop: Stop) -> tuple[Term, ...]:
         """The reduce-scatter input of the layer behind this one."""
-        return self._reduced(stop.kind) if stop.trained_after else ()
+        return self._reduced(stop.after) if stop.trained_after else ()
 
     def _reduced(self, kind: int) -> tuple[Term, ...]:
         """A layer's gradients in the flat input of their reduce-scatter."""

@@ -58,6 +58,11 @@ class _Zero3:
             Moment("forward", "loss", in_forward),
             Moment("backward", "loss", in_backward),
         ]
+        if mixing := self.step.last_with_scratch():
+            live = self._live(self._gathered.in_layers[mixing.position - 1])
+            inside = self.step.in_forward(mixing)[0]
+            parts: tuple[Part, ...] = (resident, live, *self.step.before_layers, inside)
+            moments.append(Moment("forward", "mixer", parts))
         for position in self._fullest_layers:
             moments += self._layer(resident, stop_at(self.q, position))
         moments += [self._flush(resident, reduction) for reduction in self._fullest_reductions]
@@ -132,7 +137,11 @@ class _Zero3:
         live = self._live(self._gathered.in_layers[stop.position - 1])
         around = Bundle(resident, live, *self._head_gradient)
         return [
-            Moment("backward", f"layer {stop.position}, {inside.label}", (around, inside.terms))
+            Moment(
+                "backward",
+                f"layer {stop.position}, {inside.label}",
+                (around, inside.bucketed or inside.terms),
+            )
             for inside in self.step.inside(stop)
             if not inside.after_matrices  # the bucket holds the gradients by then
         ]
