@@ -99,10 +99,10 @@ def test_a_gemma2_layer_has_four_fp32_norms_and_a_tanh_on_its_scores() -> None:
     assert kept(spec, attention="eager") == expected
 
 
-def test_a_binding_sliding_window_repeats_keys_and_values() -> None:
+def test_a_binding_sliding_window_repeats_keys_and_values_and_keeps_a_mask() -> None:
     spec = model("google/gemma-3-4b-pt")
     _, _, q, kv, _, _ = widths(spec)
-    assert kept(spec, masked=True) - kept(spec) == 4 * q - 4 * kv
+    assert kept(spec, masked=True) - kept(spec) == 4 * q - 4 * kv + 2 * SEQUENCE
 
 
 @pytest.mark.parametrize("id_", LLAMA_LIKE)

@@ -81,9 +81,11 @@ def test_experts_without_adapters_keep_no_input_and_make_no_gradient() -> None:
         assert bytes_of(load, "routed_experts", "folded_gate_up", "folded_gradient") == 0
 
 
-def test_weighting_the_outputs_makes_three_gradients_of_their_size() -> None:
+def test_weighting_the_outputs_in_fp32_makes_three_gradients_of_twice_their_size_and_a_cast() -> (
+    None
+):
     layer = moment(job(SPEC), "fsdp2", "backward", "layer 2, experts' outputs")
-    assert bytes_of(layer, "output_gradients") == 3 * ROWS
+    assert bytes_of(layer, "output_gradients") == (3 * 2 + 1) * ROWS
     assert bytes_of(layer, "expert_outputs") == ROWS
     assert bytes_of(layer, "layer_weight_gradients") == 0
 
@@ -117,7 +119,7 @@ def test_a_recomputed_layer_runs_its_experts_beside_two_copies_of_itself() -> No
         USED * (HIDDEN + 4 * WIDTH) + 2 * HIDDEN
     )
     assert bytes_of(first, "folded_gate_up", "folded_down") == 2 * 2 * DOWN
-    assert bytes_of(last, "outputs_in_forward") == 4 * ROWS + 2 * TOKENS * HIDDEN * 2
+    assert bytes_of(last, "outputs_in_forward") == (2 + 4) * ROWS + 2 * TOKENS * HIDDEN * 2
     assert bytes_of(last, "folded_gate_up", "folded_down") == 2 * 3 * DOWN
     assert bytes_of(last, "gathered_layers") == 2 * 2 * layer
 

@@ -43,7 +43,7 @@ def comparisons() -> tuple[Comparison, ...]:
 
 @cache
 def evidence() -> Evidence:
-    return Evidence(comparisons())
+    return Evidence(comparisons)
 
 
 def worst(errors: dict[str, float]) -> str:
