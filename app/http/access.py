@@ -36,10 +36,11 @@ _FOR_EVERYBODY = frozenset({SIGN_IN, "/sign-out", "/theme"})
 _COMPUTING = frozenset(
     {
         "/accuracy/comparisons",
+        "/bulk",
         "/compare/clear",
-        "/models/import",
         "/api/v1/accuracy/comparisons",
         "/api/v1/configurations",
+        "/api/v1/estimate-batches",
         "/api/v1/estimates",
         "/api/v1/recommendations",
         "/api/v1/system-searches",

@@ -41,16 +41,22 @@ POST /theme
 """
 # They change something: a key that may only read is refused. Every GET is for such a key.
 WRITERS = """
-POST /gpus
-POST /gpus/{profile_id}/delete
-POST /models
-POST /models/{profile_id}/delete
+POST /hardware-profiles
+POST /hardware-profiles/{profile_id}
+POST /hardware-profiles/{profile_id}/delete
+POST /hardware-profiles/{profile_id}/duplicate
+POST /model-profiles
+POST /model-profiles/{profile_id}
+POST /model-profiles/{profile_id}/delete
+POST /model-profiles/{profile_id}/duplicate
+POST /models/import
 POST /plans
 POST /plans/{plan_id}/copy
 POST /plans/{plan_id}/delete
 POST /plans/{plan_id}/recalculation
 POST /plans/{plan_id}/shares
 POST /plans/{plan_id}/shares/{share_id}/revoke
+POST /profiles/import
 POST /api/v1/hardware-profiles
 DELETE /api/v1/hardware-profiles/{profile_id}
 PUT /api/v1/hardware-profiles/{profile_id}
@@ -70,9 +76,9 @@ POST /api/v1/profiles/imports
 COMPUTING = """
 POST /accuracy/comparisons
 POST /compare/clear
-POST /models/import
 POST /api/v1/accuracy/comparisons
 POST /api/v1/configurations
+POST /api/v1/estimate-batches
 POST /api/v1/estimates
 POST /api/v1/recommendations
 POST /api/v1/system-searches
@@ -83,8 +89,12 @@ BODIES: dict[str, Json] = {
     "POST /api/v1/plans/{plan_id}/shares": {"json": {}},
     "PUT /api/v1/hardware-profiles/{profile_id}": {"json": new_hardware_profile()},
     "PUT /api/v1/model-profiles/{profile_id}": {"json": new_model_profile()},
-    "POST /gpus/{profile_id}/delete": {"data": {"version": "1"}},
-    "POST /models/{profile_id}/delete": {"data": {"version": "1"}},
+    "POST /hardware-profiles/{profile_id}": {"data": {"version": "1", **new_hardware_profile()}},
+    "POST /hardware-profiles/{profile_id}/delete": {"data": {"version": "1"}},
+    "POST /model-profiles/{profile_id}": {
+        "data": {"version": "1", "name": "Theirs", "base": "meta-llama/Llama-3.2-1B"}
+    },
+    "POST /model-profiles/{profile_id}/delete": {"data": {"version": "1"}},
     "POST /plans/{plan_id}/delete": {"data": {"version": "1"}},
 }
 
@@ -120,7 +130,9 @@ class House:
     def send(self, route: str, who: str, **more: Any) -> Any:
         method, _, path = route.partition(" ")
         kind = "model" if "model" in path else "hardware"
-        names = self.ids | {"profile_id": self.ids[kind]}
+        # What a route asks for besides: a file that plans have, an export that there is.
+        names = self.ids | {"profile_id": self.ids[kind], "version": "1", "kind": "csv"}
+        names["filename"] = "launch.sh?strategy=zero3" if "plans" in path else "x"
         path = re.sub(r"\{(\w+)(:path)?\}", lambda found: names.get(found[1], "x"), path)
         headers = {"If-Match": "*", "Origin": ADDRESS}
         if who == "session":
