@@ -13,6 +13,7 @@ from app.domain.units import Integer
 from app.domain.version import ENGINE_VERSION
 from app.schemas import estimates as document
 from app.schemas.estimates import EstimateRequest, EstimateResponse, StrategyEstimate
+from app.services.architecture_notes import architecture_notes
 from app.services.evidence import Evidence
 from app.services.recipe_notes import RecipeNotes
 from app.services.resolving import Resolver, chosen_strategies
@@ -122,6 +123,7 @@ class Estimator:
                 *job.spec.assumptions,
                 *judgement.notes,
                 *usage.notes,
+                *architecture_notes(job.spec),
                 *recipe.of(strategy, usage),
             ],
             evidence=evidence,
