@@ -30,6 +30,14 @@ class NewProfile(Request):
     notes: Notes = ""
 
 
+class NewProfileCopy(Request):
+    """A copy of a profile; without a name it is called a copy."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "With twice the nodes"}]})
+
+    name: Name | None = None
+
+
 class NewModelProfile(NewProfile):
     """A model of one's own: a config.json, named dimensions, or a model of the catalogue."""
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from app.schemas.pages import Page
-from app.schemas.profiles import NewProfile
+from app.schemas.profiles import NewProfile, NewProfileCopy
 from app.services.clock import Clock
 from app.services.concurrency import IfMatch
 from app.services.creating import FIRST_VERSION, Created, Creator, Store
@@ -64,7 +64,16 @@ class ProfileService(ABC, Generic[New, Document]):
 
     def create(self, new: New, key: str | None = None) -> Created:
         """Saves a new profile, once per idempotency key."""
+        return self._save(key, self.kind, new, new)
 
+    def copy(self, profile_id: str, wanted: NewProfileCopy, key: str | None = None) -> Created:
+        """Saves a profile once more, once per idempotency key. Raises as `get` does."""
+        copied = self.source(self.row(profile_id))
+        name = wanted.name or f"Copy of {copied.name}"[:NAME_LENGTH].strip()
+        named = copied.model_copy(update={"name": name})
+        return self._save(key, f"copy of {profile_id}", wanted, named)
+
+    def _save(self, key: str | None, operation: str, body: BaseModel, new: New) -> Created:
         def prepare() -> Store:
             row = self.checked(new, new_id(self.id_prefix), self._clock())
             document = self.text(row)
@@ -75,13 +84,7 @@ class ProfileService(ABC, Generic[New, Document]):
 
             return store
 
-        return self._creator.create(key, self.kind, new, prepare)
-
-    def duplicate(self, profile_id: str) -> Created:
-        """Saves a profile again under another name. Raises as `get` does."""
-        copied = self.source(self.row(profile_id))
-        name = f"Copy of {copied.name}"[:NAME_LENGTH].strip()
-        return self.create(copied.model_copy(update={"name": name}))
+        return self._creator.create(key, operation, body, prepare)
 
     def checked(self, new: New, profile_id: str, now: datetime) -> ProfileRow:
         """A profile as `create` would save it; raises InvalidInput for what no job could use."""

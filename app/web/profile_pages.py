@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from app.catalog.gpu_facts import BASIS_WORDS
 from app.domain.errors import InvalidInput
 from app.http.dependencies import ServicesDep, VersionField
+from app.schemas.profiles import NewProfileCopy
 from app.services.concurrency import IfMatch
 from app.services.container import Services
 from app.services.errors import PreconditionFailed
@@ -168,7 +169,7 @@ class Pages(Generic[New, Document]):
 
     def duplicate(self, services: ServicesDep, profile_id: str) -> Response:
         """Saves a profile again, as a copy to edit."""
-        created = self._of(services).duplicate(profile_id)
+        created = self._of(services).copy(profile_id, NewProfileCopy())
         return RedirectResponse(f"/{self._kind.path}/{created.id}?saved=copied", status_code=303)
 
     def ask(self, request: Request, services: ServicesDep, profile_id: str) -> Response:

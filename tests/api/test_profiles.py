@@ -81,6 +81,24 @@ def test_a_repeat_with_the_same_key_creates_nothing(client: TestClient, kind: Ki
 
 
 @kinds
+def test_a_copy_is_a_profile_of_its_own_made_once_per_key(client: TestClient, kind: Kind) -> None:
+    original = client.post(kind.address, json=kind.new)
+    address, key = f"{original.headers['location']}/copies", {"Idempotency-Key": "copy-1"}
+
+    named = client.post(address, json={"name": "Option B"}, headers=key)
+    again = client.post(address, json={"name": "Option B"}, headers=key)
+    plain = client.post(address)
+
+    assert (named.status_code, again.content) == (201, named.content)
+    assert named.headers["location"] == f"{kind.address}/{named.json()['id']}"
+    assert client.get(named.headers["location"]).json() == named.json()
+    assert plain.json()["name"] == f"Copy of {kind.new['name']}"
+    own = {"id", "name", "created_at", "updated_at"}
+    kept = original.json().keys() - own
+    assert all(named.json()[field] == original.json()[field] for field in kept)
+
+
+@kinds
 def test_the_list_is_read_page_by_page_from_new_to_old(client: TestClient, kind: Kind) -> None:
     ids = [client.post(kind.address, json=kind.new).json()["id"] for _ in range(3)]
 

@@ -105,12 +105,14 @@ POST /api/v1/hardware-profiles
 DELETE /api/v1/hardware-profiles/{profile_id}
 GET /api/v1/hardware-profiles/{profile_id}
 PUT /api/v1/hardware-profiles/{profile_id}
+POST /api/v1/hardware-profiles/{profile_id}/copies
 GET /api/v1/hardware-profiles/{profile_id}/plans
 GET /api/v1/model-profiles
 POST /api/v1/model-profiles
 DELETE /api/v1/model-profiles/{profile_id}
 GET /api/v1/model-profiles/{profile_id}
 PUT /api/v1/model-profiles/{profile_id}
+POST /api/v1/model-profiles/{profile_id}/copies
 GET /api/v1/model-profiles/{profile_id}/plans
 GET /api/v1/models
 GET /api/v1/models/{model_id:path}

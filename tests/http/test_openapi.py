@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.factories import new_plan
+from tests.factories import new_hardware_profile, new_model_profile, new_plan
 
 Document = dict[str, Any]
 
@@ -39,6 +39,8 @@ PUBLIC = {
     "PUT /api/v1/hardware-profiles/{profile_id}",
     "DELETE /api/v1/hardware-profiles/{profile_id}",
     "GET /api/v1/hardware-profiles/{profile_id}/plans",
+    "POST /api/v1/hardware-profiles/{profile_id}/copies",
+    "POST /api/v1/model-profiles/{profile_id}/copies",
     "GET /api/v1/model-profiles/{profile_id}/plans",
     "GET /api/v1/profiles",
     "POST /api/v1/profiles/imports",
@@ -109,6 +111,10 @@ def test_every_body_and_every_answer_has_an_example(document: Document) -> None:
 
 def test_the_request_examples_are_accepted(client: TestClient, document: Document) -> None:
     plan = client.post("/api/v1/plans", json=new_plan()).json()["id"]
+    saved = {
+        kind: client.post(f"/api/v1/{kind}-profiles", json=new).json()["id"]
+        for kind, new in (("model", new_model_profile()), ("hardware", new_hardware_profile()))
+    }
     posted = set()
     for address, operation in operations(document).items():
         method, path = address.split()
@@ -116,13 +122,15 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
             continue
         content = operation["requestBody"]["content"]["application/json"]
         for name, example in content["examples"].items():
-            response = client.post(path.format(plan_id=plan), json=example["value"])
+            profile = saved["model" if "model-profiles" in path else "hardware"]
+            address_of_one = path.format(plan_id=plan, profile_id=profile)
+            response = client.post(address_of_one, json=example["value"])
             assert response.is_success, f"{address} {name}: {response.text}"
             posted.add(path.rsplit("/", 1)[-1])
     assert posted == {
         "estimates", "recommendations", "configurations", "system-searches",
-        "comparisons", "plans", "copies", "recalculations", "shares", "model-profiles", "hardware-profiles",
-        "imports",
+        "comparisons", "plans", "copies", "recalculations", "shares", "imports",
+        "model-profiles", "hardware-profiles",
     }  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _profile_examples(services: Services) -> dict[str, Any]:
     ):
         profile = json.loads(text)
         examples[f"list_{kind}_profiles"] = _page(profile)
-        for verb in ("create", "get", "replace"):
+        for verb in ("create", "get", "replace", "copy"):
             examples[f"{verb}_{kind}_profile"] = profile
     return examples
 

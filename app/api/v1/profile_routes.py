@@ -14,8 +14,11 @@ from app.http.dependencies import IdempotencyKeyDep, IfMatchDep, ServicesDep, et
 from app.http.openapi import problems
 from app.schemas.pages import Page
 from app.schemas.plans import PlanSummary
+from app.schemas.profiles import NewProfileCopy
 from app.services.container import Services
 from app.services.profiles import Document, New, ProfileService
+
+_DEFAULT_COPY = NewProfileCopy()
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ def profile_router(kind: ProfileKind[New, Document]) -> APIRouter:
 
     def delete(profile_id: str, services: ServicesDep, if_match: IfMatchDep) -> None:
         of(services).delete(profile_id, if_match)
+
+    def copy(
+        profile_id: str,
+        request: Request,
+        services: ServicesDep,
+        key: IdempotencyKeyDep,
+        body: NewProfileCopy = _DEFAULT_COPY,
+    ) -> Response:
+        created = of(services).copy(profile_id, body, key)
+        return created_response(request, created, f"/api/v1{kind.path}")
 
     def using(profile_id: str, services: ServicesDep) -> Page[PlanSummary]:
         row = of(services).row(profile_id)
@@ -128,6 +141,17 @@ def profile_router(kind: ProfileKind[New, Document]) -> APIRouter:
         description="Deletes it if nobody else changed it since the ETag in If-Match; saved plans "
         "stay.",
         responses=problems(404, 412, 428),
+    )
+    router.add_api_route(
+        f"{one}/copies",
+        copy,
+        methods=["POST"],
+        status_code=201,
+        name=f"copy_{kind.route}",
+        summary=f"Copy a saved {thing}",
+        description=f"Saves the {thing} once more, under another name.",
+        response_model=kind.document,
+        responses=problems(404),
     )
     router.add_api_route(
         f"{one}/plans",
