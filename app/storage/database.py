@@ -13,7 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
@@ -23,7 +29,8 @@ from app.storage.schema import expected_revision, migrate, present_revision
 from app.storage.workspaces import DEFAULT_WORKSPACE
 
 BUSY_SECONDS = 10
-_READ_ONLY = "25006"  # PostgreSQL's word for a standby, or a transaction set to read only
+# PostgreSQL's words for a transaction set to read only, and for one that a standby would not begin.
+_READ_ONLY = frozenset({"25006", "0A000"})
 # At least as many readers as the server has worker threads (40), so none waits for another.
 _READERS = {"pool_size": 8, "max_overflow": 40, "pool_timeout": BUSY_SECONDS}
 
@@ -141,8 +148,8 @@ def _failures_named() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise StorageUnavailable("the database failed") from error
-    except InternalError as error:
-        if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
+    except (InternalError, NotSupportedError) as error:
+        if getattr(error.orig, "sqlstate", None) not in _READ_ONLY:
             raise
         raise StorageUnavailable("the database takes no writes") from error
 

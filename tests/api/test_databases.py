@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.settings import Settings
@@ -84,3 +85,15 @@ def test_deleting_a_plan_while_it_is_shared_is_never_an_error(client: TestClient
 
     assert 204 in statuses
     assert statuses <= {201, 204, 404}
+
+
+def test_a_database_that_takes_no_writes_still_opens_plans_and_links(
+    app: FastAPI, client: TestClient, plan: Json
+) -> None:
+    token = client.post(f"{PLANS}/{plan['id']}/shares", json={}).json()["token"]
+    database = app.state.services.database
+    database._writer = database._reader  # as on a standby
+
+    for address in (f"{PLANS}/{plan['id']}", f"/api/v1/shares/{token}", f"/s/{token}"):
+        assert client.get(address).status_code == 200
+    assert client.post(PLANS, json=new_plan()).status_code == 503
