@@ -41,24 +41,43 @@ COMMON = {
     "w": "parameters of the layer",
 }
 
-_CHUNKED = {
-    "C": "tokens of a chunk",
-    "H": "heads",
-    "d": "channels of a key head",
-    "z": "elements of a head's state for each token of a chunk",
-}
+_CHUNK = {"C": "tokens of a chunk"}
+_STATE = {"z": "elements of a head's state for each token of a chunk"}
 
 PARTICULAR: dict[str, dict[str, str]] = {
     "convolved": {"m": "channels of the convolution", "x": "channels of the storage it reads"},
     "delta_casts": {"v": "width of all values", "w": "width of all keys, one a value head"},
     "delta_gated_norm": {"v": "width of all values"},
-    "gated_delta_rule": {**_CHUNKED, "v": "channels of a value head"},
-    "kimi_delta": {**_CHUNKED, "w": "width of all heads"},
-    "lightning_attention": {**_CHUNKED, "w": "width of all heads"},
+    "gated_delta_rule": {
+        **_CHUNK,
+        **_STATE,
+        "H": "value heads",
+        "d": "channels of a key head",
+        "v": "channels of a value head",
+    },
+    "kimi_delta": {
+        **_CHUNK,
+        **_STATE,
+        "H": "heads",
+        "d": "channels of a head",
+        "w": "width of all heads",
+    },
+    "lightning_attention": {**_CHUNK, **_STATE, "H": "heads", "w": "width of all heads"},
     "mamba2_gate": {"v": "width of all heads"},
     "mamba2_gated_norm": {"v": "width of all heads"},
-    "mamba2_products": {**_CHUNKED, "d": "states of a channel", "k": "tensors of that size"},
-    "mamba2_scan": {**_CHUNKED, "d": "states of a channel", "v": "channels of a head"},
+    "mamba2_products": {
+        **_CHUNK,
+        "H": "heads",
+        "d": "states of a channel",
+        "k": "tensors of that size",
+    },
+    "mamba2_scan": {
+        **_CHUNK,
+        **_STATE,
+        "H": "heads",
+        "d": "states of a channel",
+        "v": "channels of a head",
+    },
     "mamba_scan": {"d": "states of a channel", "i": "channels", "r": "channels of the step size"},
     "adafactor_temporary": {"b": "elements of the largest optimised tensor"},
     "attention_gradients": {"r": "2 where query heads share a key, else 0"},
@@ -132,7 +151,7 @@ PARTICULAR: dict[str, dict[str, str]] = {
     "gate_up_gradients": {"k": "experts that each token is sent to"},
     "gate_up_in_forward": {"k": "experts that each token is sent to"},
     "indexer_scores": {"H": "heads of the indexer", "x": "channels of keys copied per query"},
-    "kimi_decays": {**_CHUNKED, "w": "width of all heads"},
+    "kimi_decays": {**_CHUNK, "w": "width of all heads"},
     "output_gradients": {
         "b": "bytes of a channel, over all tensors",
         "k": "experts that each token is sent to",
