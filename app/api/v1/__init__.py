@@ -8,6 +8,7 @@ from app.api.v1 import (
     accuracy,
     claims,
     configurations,
+    estimate_batches,
     estimates,
     formulas,
     frameworks,
@@ -31,6 +32,7 @@ router = APIRouter(
 )
 for part in (
     estimates,
+    estimate_batches,
     recommendations,
     configurations,
     system_searches,
