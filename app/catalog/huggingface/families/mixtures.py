@@ -333,6 +333,7 @@ def llama4(c: Config) -> ModelSpec:
         shared_width=c.integer("intermediate_size"),
         transposed=True,
         router_linear=True,
+        runs_all=True,
         parts=LLAMA4_PARTS,
     )
 
