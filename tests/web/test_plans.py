@@ -74,7 +74,9 @@ def test_a_plan_from_before_there_were_training_loops_opens_as_a_plain_one(
     before = client.get(path).text
     file = app.state.services.settings.database_url.removeprefix("sqlite:///")
     with sqlite3.connect(file) as connection:
-        ((request, result),) = connection.execute("SELECT request, result FROM plan_versions").fetchall()
+        ((request, result),) = connection.execute(
+            "SELECT request, result FROM plan_versions"
+        ).fetchall()
         asked, answered = json.loads(request), json.loads(result)
         asked.get("options", {}).pop("trainer", None)
         del answered["estimate"]["trainer"]
