@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from app.catalog.huggingface import reading
+from app.catalog.huggingface.towers import Towers
 from app.domain.recipe import Trainer
 from app.domain.training import (
     Allocator,
@@ -82,6 +83,11 @@ class ModelChoice(Request):
         None, description="A config.json, read as data: no code that it names is run."
     )
     dimensions: Dimensions | None = None
+    towers: Towers = Field(
+        "none",
+        description="Of a multimodal config: the text model alone, or its vision tower beside it, "
+        "frozen or trained. A saved profile has its own choice.",
+    )
 
     @property
     def is_inline(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from app.catalog.huggingface.towers import Towers
 from app.domain.hardware import Gpu
 from app.schemas.estimates import (
     MAX_GPUS_PER_NODE,
@@ -75,6 +76,7 @@ class NewModelProfile(NewProfile):
     config: dict[str, Any] | None = Field(None, description="The contents of a config.json.")
     base: str | None = Field(None, max_length=200, description="The id of a catalogue model.")
     dimensions: Dimensions | None = Field(None, description="For a family that is not known.")
+    towers: Towers = Field("none", description="A multimodal config's tower: frozen or trained.")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -108,13 +110,15 @@ class LayerGroup:
 class ModelFacts:
     """What a model was understood as.
 
-    `layers` are groups of equal ones, by their first. `defaults`: keys that the config leaves out,
+    `trained`: what full fine-tuning trains, all but frozen towers. `layers` are groups of equal
+    ones, by their first. `defaults`: keys that the config leaves out,
     with what the family's class takes instead. `assumptions` and `ignored` are sentences.
     """
 
     family: str
     model_type: str
     parameters: Parameters
+    trained: int
     hidden_size: int
     vocab_size: int
     max_position: int | None
@@ -136,6 +140,7 @@ class ModelProfile:
     base: str | None
     config: dict[str, Any] | None
     dimensions: dict[str, Any] | None
+    towers: Towers
     parameters: Parameters | None
     facts: ModelFacts | None
     created_at: datetime

@@ -36,6 +36,7 @@ def facts_of(reading: Reading) -> ModelFacts:
         family=spec.family,
         model_type=spec.model_type,
         parameters=parameters_of(spec),
+        trained=spec.total_parameters - spec.frozen_parameters,
         hidden_size=spec.hidden_size,
         vocab_size=spec.vocab_size,
         max_position=spec.max_position,

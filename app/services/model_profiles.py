@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from app.catalog import Catalog
 from app.catalog.huggingface import Reading, read_config
 from app.catalog.huggingface.dimensions import spec_from_dimensions
+from app.catalog.huggingface.towers import Towers
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.schemas.profiles import ModelFacts, ModelProfile, NewModelProfile
@@ -32,6 +33,7 @@ class _Definition:
     base: str | None = None
     dimensions: dict[str, Any] | None = None
     notes: str = ""
+    towers: Towers = "none"
 
 
 _DEFINITION: TypeAdapter[_Definition] = TypeAdapter(_Definition)
@@ -42,6 +44,7 @@ _POINTERS = {
     "/model/config": "/config",
     "/model/id": "/base",
     "/model/dimensions": "/dimensions",
+    "/model/towers": "/towers",
 }
 
 
@@ -78,7 +81,7 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
     def _read(self, profile_id: str, name: str, definition: str) -> Reading:
         wanted = _DEFINITION.validate_json(definition)
         if wanted.config is not None:
-            reading = read_config(wanted.config, profile_id)
+            reading = read_config(wanted.config, profile_id, wanted.towers)
         elif wanted.dimensions is not None:
             reading = Reading(spec_from_dimensions(wanted.dimensions, profile_id))
         else:
@@ -106,7 +109,7 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
         named = new.dimensions
         dimensions = None if named is None else named.model_dump(exclude_none=True)
         return _DEFINITION.dump_json(
-            _Definition(new.config, new.base, dimensions, new.notes)
+            _Definition(new.config, new.base, dimensions, new.notes, new.towers)
         ).decode()
 
     def source(self, row: ProfileRow) -> NewModelProfile:
@@ -124,6 +127,7 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
             base=wanted.base,
             config=wanted.config,
             dimensions=wanted.dimensions,
+            towers=wanted.towers,
             parameters=None if facts is None else facts.parameters,
             facts=facts,
             created_at=row.created_at,

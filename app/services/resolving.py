@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from app.catalog import Catalog
-from app.catalog.huggingface import spec_from_config
+from app.catalog.huggingface import read_config
 from app.catalog.huggingface.dimensions import spec_from_dimensions
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
@@ -83,13 +83,16 @@ class Resolver:
                     "/model", f"Give exactly one of id, profile, config or dimensions{found}."
                 )
             )
+        if choice.towers != "none" and choice.config is None:
+            detail = "Towers are read from a config: give model.config, or save them in a profile."
+            raise InvalidInput(FieldError("/model/towers", detail))
         if choice.id is not None:
             return self._catalog.model(choice.id).spec
         if choice.profile is not None:
             return self._profiles.model_spec(choice.profile)
         if choice.dimensions is not None:
             return spec_from_dimensions(choice.dimensions.model_dump(), NAMED_DIMENSIONS)
-        return spec_from_config(choice.config or {}, IMPORTED)
+        return read_config(choice.config or {}, IMPORTED, choice.towers).spec
 
     def _hardware(self, choice: HardwareChoice) -> Hardware:
         if (choice.gpu is None) == (choice.profile is None):

@@ -40,6 +40,7 @@ class Draft:
     config: str = ""
     name: str = ""
     assume: bool = False
+    towers: str = "none"
     dimensions: dict[str, str] = field(default_factory=lambda: {"gated_mlp": "true"})
     facts: ModelFacts | None = None
     errors: dict[str, str] = field(default_factory=dict)
@@ -66,6 +67,7 @@ def import_model(request: Request, services: ServicesDep, form: FormDep) -> Resp
         config=_field(form, "config"),
         name=_field(form, "name"),
         assume=_field(form, "assume") == "true",
+        towers=_field(form, "towers") or "none",
         dimensions={name: _field(form, name) for name in (*NUMBERS, *FLAGS)},
     )
     try:
@@ -108,7 +110,8 @@ def _body(draft: Draft) -> NewModelProfile:
         return _checked({"dimensions": _dimensions(draft.dimensions)})
     if not draft.config.strip():
         raise InvalidInput(FieldError("/config", NOTHING_YET))
-    return _checked({"config": json_object(draft.config, "/config")})
+    config = json_object(draft.config, "/config")
+    return _checked({"config": config, "towers": draft.towers})
 
 
 def _checked(source: Mapping[str, Any]) -> NewModelProfile:

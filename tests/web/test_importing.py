@@ -140,3 +140,18 @@ def test_code_that_a_config_names_is_not_run_and_said_so(client: TestClient) -> 
     page = client.post("/models/import", data={"config": json.dumps(config)})
 
     assert "neither fetched nor run" in page.text
+
+
+def test_a_trained_tower_counts_and_what_does_not_is_said(client: TestClient) -> None:
+    text = {**LLAMA_CONFIG, "model_type": "llama"}
+    vision = {"model_type": "clip_vision_model", "hidden_size": 24, "num_hidden_layers": 2,
+              "intermediate_size": 40, "image_size": 28, "patch_size": 7}  # fmt: skip
+    config = {"model_type": "llava", "text_config": text, "vision_config": vision}
+    form = {"config": json.dumps(config), "towers": "frozen"}
+
+    assert "are frozen" in client.post("/models/import", data=form).text
+    page = client.post("/models/import", data={**form, "towers": "trained", "action": "plan"})
+    assert "are trained" in page.text
+    (profile,) = client.get("/api/v1/model-profiles").json()["items"]
+    assert profile["towers"] == "trained"
+    assert profile["facts"]["trained"] == profile["parameters"]["total"]

@@ -11,6 +11,7 @@ import app.catalog.huggingface.families  # noqa: F401  (registers every family)
 from app.catalog.huggingface.class_keys import class_keys
 from app.catalog.huggingface.reading import ROOT_POINTER, Config, check_size
 from app.catalog.huggingface.registry import FAMILIES, NESTED, Family
+from app.catalog.huggingface.towers import Towers, has_towers, sentence, ties, towers_of
 from app.domain.architecture import ModelSpec
 
 __all__ = ["FAMILIES", "Reading", "read_config", "spec_from_config", "supported_model_types"]
@@ -39,12 +40,17 @@ def spec_from_config(config: Mapping[str, Any], id: str) -> ModelSpec:  # noqa: 
     return read_config(config, id).spec
 
 
-def read_config(config: Mapping[str, Any], id: str) -> Reading:  # noqa: A002
+def read_config(
+    config: Mapping[str, Any],
+    id: str,  # noqa: A002
+    towers: Towers = "none",
+) -> Reading:
     """The architecture that a config.json describes, as transformers 5.23 would build it.
 
     A key that is absent means what the family's class takes it to mean. Of a multimodal model the
-    text model is read. Raises `InvalidInput` with pointers under `/model/config`: an unknown
-    `model_type`, missing or impossible dimensions, wrong types.
+    text model is read, and its towers where they are frozen or trained beside it. Raises
+    `InvalidInput` with pointers under `/model/config`: an unknown `model_type`, missing or
+    impossible dimensions, wrong types.
     """
     c = _text_config(config)
     found = _family(c, config)
@@ -54,7 +60,17 @@ def read_config(config: Mapping[str, Any], id: str) -> Reading:  # noqa: A002
     check_size(spec.total_parameters, ROOT_POINTER)
     name = id.rsplit("/", 1)[-1]
     spec = replace(spec, id=id, name=name, family=found.name, model_type=found.model_type)
-    return Reading(spec, c.defaults, tuple(_ignored(config)))
+    if towers != "none":
+        spec = _with_towers(spec, config, trained=towers == "trained")
+        check_size(spec.total_parameters, ROOT_POINTER)
+    return Reading(spec, c.defaults, tuple(_ignored(config, towers)))
+
+
+def _with_towers(spec: ModelSpec, config: Mapping[str, Any], *, trained: bool) -> ModelSpec:
+    found = towers_of(config, spec, trained=trained)
+    told = tuple(sentence(tower) for tower in found)
+    assumptions = (*spec.assumptions, *told)
+    return replace(spec, towers=found, tied_embeddings=ties(config), assumptions=assumptions)
 
 
 def _text_config(config: Mapping[str, Any]) -> Config:
@@ -88,7 +104,12 @@ def _family(c: Config, config: Mapping[str, Any]) -> Family:
     )
 
 
-def _ignored(config: Mapping[str, Any]) -> Iterator[str]:
+def _ignored(config: Mapping[str, Any], towers: Towers) -> Iterator[str]:
+    if towers == "none" and has_towers(config):
+        yield (
+            "The vision or audio tower is not counted: the text model alone is trained. Choose "
+            "towers frozen or trained where it is loaded through its multimodal class."
+        )
     if config.get("auto_map"):
         yield "auto_map names Python code of the repository: it is neither fetched nor run."
     if config.get("quantization_config"):

@@ -7,7 +7,17 @@ from app.catalog.huggingface.families import (
     hybrid,
     llama,
     mixtures,
+    multimodal,
     state_space,
 )
 
-__all__ = ["classic", "deepseek", "gemma", "hybrid", "llama", "mixtures", "state_space"]
+__all__ = [
+    "classic",
+    "deepseek",
+    "gemma",
+    "hybrid",
+    "llama",
+    "mixtures",
+    "multimodal",
+    "state_space",
+]

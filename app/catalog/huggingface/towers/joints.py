@@ -1,0 +1,96 @@
+"""What joins an encoder to the text model: one function for each multimodal class.
+
+Each takes the whole config, its `vision_config` and the text model's hidden size.
+"""
+
+from __future__ import annotations
+
+from app.catalog.huggingface.reading import MAX_HIDDEN, Config
+from app.catalog.huggingface.towers.parts import Tensors, layer_norms, rms_norms, two_linears
+from app.domain.architecture.tensors import linear, parameter
+
+AT = "model.multi_modal_projector"
+
+
+def _width(vision: Config, default: int) -> int:
+    return vision.integer("hidden_size", default, most=MAX_HIDDEN)
+
+
+def _features(top: Config) -> int:
+    """From how many of the encoder's layers features are taken side by side."""
+    _, layers = top.find("vision_feature_layer")
+    return max(1, len(layers)) if isinstance(layers, list) else 1
+
+
+def gemma3(top: Config, vision: Config, h: int) -> Tensors:
+    """Gemma3MultiModalProjector."""
+    width = _width(vision, 768)
+    return (
+        *parameter(f"{AT}.mm_input_projection_weight", width, h),
+        *rms_norms(AT, "mm_soft_emb_norm", size=width),
+    )
+
+
+def paligemma(top: Config, vision: Config, h: int) -> Tensors:
+    """PaliGemmaMultiModalProjector."""
+    usual = top.integer("projection_dim", 2048, most=MAX_HIDDEN)
+    output = vision.integer("projection_dim", usual, most=MAX_HIDDEN)
+    return linear(f"{AT}.linear", _width(vision, 768), output, True)
+
+
+def cohere2(top: Config, vision: Config, h: int) -> Tensors:
+    """Cohere2VisionMultiModalProjector: half of the first linear's output gates the other."""
+    inner = top.integer("alignment_intermediate_size", 36_864, most=MAX_HIDDEN)
+    shuffled = _width(vision, 768) * top.integer("downsample_factor", 2, most=1000) ** 2
+    return (
+        *linear(f"{AT}.linear_1", shuffled, inner, True),
+        *linear(f"{AT}.linear_2", inner // 2, h, True),
+    )
+
+
+def llava(top: Config, vision: Config, h: int) -> Tensors:
+    """LlavaMultiModalProjector."""
+    bias = top.flag("multimodal_projector_bias", True)
+    return (
+        *linear(f"{AT}.linear_1", _width(vision, 768) * _features(top), h, bias),
+        *linear(f"{AT}.linear_2", h, h, bias),
+    )
+
+
+def llava_newline(top: Config, vision: Config, h: int) -> Tensors:
+    """LlavaNextModel's and LlavaOnevisionModel's: a learned end of a row of patches."""
+    return (*parameter("model.image_newline", h), *llava(top, vision, h))
+
+
+def mistral3(top: Config, vision: Config, h: int) -> Tensors:
+    """Mistral3MultiModalProjector: patches are merged first."""
+    width, bias = _width(vision, 1024), top.flag("multimodal_projector_bias", False)
+    merged = width * top.integer("spatial_merge_size", 2, most=1000) ** 2
+    return (
+        *rms_norms(AT, "norm", size=width),
+        *linear(f"{AT}.patch_merger.merging_layer", merged, width),
+        *linear(f"{AT}.linear_1", width * _features(top), h, bias),
+        *linear(f"{AT}.linear_2", h, h, bias),
+    )
+
+
+def internvl(top: Config, vision: Config, h: int) -> Tensors:
+    """InternVLMultiModalProjector."""
+    ratio = top.number("downsample_ratio", 0.5, least=0.01, most=1)
+    shuffled = _width(vision, 1024) * int(1 / ratio) ** 2
+    return (
+        *layer_norms(AT, "layer_norm", size=shuffled),
+        *two_linears(AT, ("linear_1", "linear_2"), shuffled, h, h),
+    )
+
+
+def idefics3(top: Config, vision: Config, h: int) -> Tensors:
+    """Idefics3Connector, and SmolVLM's."""
+    shuffled = _width(vision, 1152) * top.integer("scale_factor", 2, most=1000) ** 2
+    return linear("model.connector.modality_projection.proj", shuffled, h)
+
+
+def llama4(top: Config, vision: Config, h: int) -> Tensors:
+    """Llama4MultiModalProjector."""
+    output = vision.integer("vision_output_dim", 7680, most=MAX_HIDDEN)
+    return linear("multi_modal_projector.linear_1", output, h)
