@@ -92,7 +92,8 @@ def _add_example(operation: dict[str, Any], examples: Mapping[str, object]) -> N
     example = examples.get(operation["operationId"])
     for status, response in operation["responses"].items():
         if example is not None and status.startswith("2"):
-            response["content"]["application/json"].setdefault("example", example)
+            for content in response["content"].values():
+                content.setdefault("example", example)
 
 
 def _add_request_examples(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:

@@ -16,6 +16,12 @@ _AT_A_TIME = 2
 _limiter = CapacityLimiter(_AT_A_TIME)
 
 
+class JsonLines(StreamingResponse):
+    """One JSON document a line."""
+
+    media_type = "application/x-ndjson"
+
+
 def stream_lines(
     lines: Iterator[str], media_type: str, headers: Mapping[str, str] | None = None
 ) -> StreamingResponse:

@@ -45,22 +45,22 @@ class JobSummary:
     model: str
     verdict: Verdict
     headline: str
-    strategy: str | None
-    strategy_title: str | None
-    framework: str | None
-    peak_allocated_bytes: int | None
-    low_bytes: int | None
-    high_bytes: int | None
     usable_bytes: int
-    headroom_bytes: int | None
-    device_used_bytes: int | None
-    host_bytes: int | None
-    nvme_bytes: int | None
-    max_micro_batch_size: int | None
-    measured_runs: int
-    cards_low_usd: float | None
-    cards_high_usd: float | None
-    change: str | None
+    strategy: str | None = None
+    strategy_title: str | None = None
+    framework: str | None = None
+    peak_allocated_bytes: int | None = None
+    low_bytes: int | None = None
+    high_bytes: int | None = None
+    headroom_bytes: int | None = None
+    device_used_bytes: int | None = None
+    host_bytes: int | None = None
+    nvme_bytes: int | None = None
+    max_micro_batch_size: int | None = None
+    measured_runs: int = 0
+    cards_low_usd: float | None = None
+    cards_high_usd: float | None = None
+    change: str | None = None
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from app.domain.job import Job
 from app.domain.units import ceil_div
 from app.domain.version import ENGINE_VERSION
 from app.schemas.batches import BatchCounts, BatchJob, BatchLine, EstimateBatch, JobSummary
-from app.schemas.estimates import EstimateRequest
+from app.schemas.estimates import EstimateRequest, StrategyEstimate
 from app.schemas.planning import PlanResult, Preferences
 from app.schemas.problems import BadField
 from app.services.json_lines import validated
@@ -87,29 +87,35 @@ def planned_line(
 def _summary(result: PlanResult, job: Job) -> JobSummary:
     """The answer for the strategy that the headline is about."""
     chosen = result.headline.strategy
-    estimate = next((e for e in result.estimate.estimates if e.strategy == chosen), None)
-    peak = None if estimate is None else estimate.peak
-    gpu = job.hardware.gpu
-    cards = ceil_div(job.hardware.world_size, gpu.devices_per_package)
-    low, high = gpu.price_low_cents, gpu.price_high_cents
-    return JobSummary(
+    summary = JobSummary(
         model=result.estimate.model.id,
         verdict=result.headline.verdict,
         headline=result.headline.title,
-        strategy=chosen,
-        strategy_title=estimate and estimate.title,
-        framework=estimate and estimate.framework,
-        peak_allocated_bytes=peak and peak.allocated_bytes,
-        low_bytes=peak and peak.low_bytes,
-        high_bytes=peak and peak.high_bytes,
         usable_bytes=result.estimate.capacity.usable_bytes,
-        headroom_bytes=estimate and estimate.headroom_bytes,
-        device_used_bytes=estimate and estimate.device_used_bytes,
-        host_bytes=estimate and estimate.host_bytes,
-        nvme_bytes=estimate and estimate.nvme_bytes,
-        max_micro_batch_size=estimate and estimate.max_micro_batch_size,
-        measured_runs=0 if estimate is None else estimate.evidence.measured_runs,
-        cards_low_usd=None if low is None else low * cards / 100,
-        cards_high_usd=None if high is None else high * cards / 100,
+        strategy=chosen,
         change=result.fixes[0].change if result.fixes else None,
     )
+    gpu = job.hardware.gpu
+    if gpu.price_low_cents is not None and gpu.price_high_cents is not None:
+        cards = ceil_div(job.hardware.world_size, gpu.devices_per_package)
+        summary.cards_low_usd = gpu.price_low_cents * cards / 100
+        summary.cards_high_usd = gpu.price_high_cents * cards / 100
+    for estimate in result.estimate.estimates:
+        if estimate.strategy == chosen:
+            _add_figures(summary, estimate)
+    return summary
+
+
+def _add_figures(summary: JobSummary, estimate: StrategyEstimate) -> None:
+    summary.strategy_title = estimate.title
+    summary.framework = estimate.framework
+    summary.headroom_bytes = estimate.headroom_bytes
+    summary.device_used_bytes = estimate.device_used_bytes
+    summary.host_bytes = estimate.host_bytes
+    summary.nvme_bytes = estimate.nvme_bytes
+    summary.max_micro_batch_size = estimate.max_micro_batch_size
+    summary.measured_runs = estimate.evidence.measured_runs
+    if estimate.peak is not None:
+        summary.peak_allocated_bytes = estimate.peak.allocated_bytes
+        summary.low_bytes = estimate.peak.low_bytes
+        summary.high_bytes = estimate.peak.high_bytes

@@ -13,6 +13,7 @@ PUBLIC = {
     "GET /healthz",
     "GET /readyz",
     "POST /api/v1/estimates",
+    "POST /api/v1/estimate-batches",
     "POST /api/v1/recommendations",
     "POST /api/v1/configurations",
     "GET /api/v1/models",
@@ -106,7 +107,9 @@ def test_every_body_and_every_answer_has_an_example(document: Document) -> None:
             assert body["content"]["application/json"]["examples"], address
         for status, response in operation["responses"].items():
             if status in ("200", "201"):
-                assert "example" in response["content"]["application/json"], address
+                assert all("example" in content for content in response["content"].values()), (
+                    address
+                )
 
 
 def test_the_request_examples_are_accepted(client: TestClient, document: Document) -> None:
@@ -128,7 +131,7 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
             assert response.is_success, f"{address} {name}: {response.text}"
             posted.add(path.rsplit("/", 1)[-1])
     assert posted == {
-        "estimates", "recommendations", "configurations", "system-searches",
+        "estimates", "estimate-batches", "recommendations", "configurations", "system-searches",
         "comparisons", "plans", "copies", "recalculations", "shares", "imports",
         "model-profiles", "hardware-profiles",
     }  # fmt: skip

@@ -8,24 +8,21 @@ from fastapi import APIRouter, Body
 from starlette.responses import StreamingResponse
 
 from app.http.dependencies import ServicesDep
-from app.http.streaming import stream_lines
+from app.http.streaming import JsonLines, stream_lines
 from app.schemas.batches import BATCH_LINE, ESTIMATE_BATCHES, BatchLine, EstimateBatch
 from app.services.batches import batch_lines
 
 router = APIRouter(prefix="/estimate-batches", tags=["estimates"])
 
-MEDIA_TYPE = "application/x-ndjson"
-
 
 @router.post(
     "",
     summary="Plan many jobs, streamed line by line",
-    response_class=StreamingResponse,
+    response_class=JsonLines,
     responses={
         200: {
             "model": BatchLine,
             "description": "JSON Lines: one document a job, in order; then one that counts them.",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/BatchLine"}}},
         }
     },
 )
@@ -42,4 +39,4 @@ def create_estimate_batch(
     """
     lines = batch_lines(body, services.planner, services.resolver, services.catalog.version)
     texts = (BATCH_LINE.dump_json(line, exclude_none=True).decode() + "\n" for line in lines)
-    return stream_lines(texts, MEDIA_TYPE)
+    return stream_lines(texts, JsonLines.media_type)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from app.schemas.batches import BATCH_LINE
 from app.schemas.configurations import CONFIGURATION_REQUESTS, ConfigurationRequest
 from app.schemas.examples import MEASURED_RUNS
 from app.schemas.plans import NewPlan, PlanSummary, Share
@@ -16,6 +17,7 @@ from app.schemas.profile_transfer import ImportedProfile, ImportReport, Profiles
 from app.schemas.profiles import NewHardwareProfile, NewModelProfile
 from app.schemas.recommendations import RECOMMENDATION_REQUESTS, RecommendationRequest
 from app.schemas.system_searches import SYSTEM_SEARCH_REQUESTS, SystemSearchRequest
+from app.services.batches import planned_line
 from app.services.container import Services
 from app.services.formula_reference import formula_reference
 from app.services.listings import framework_list, strategy_list
@@ -119,6 +121,12 @@ def _profile_examples(services: Services) -> dict[str, Any]:
     return examples
 
 
+def _batch_line(services: Services) -> Any:
+    request, preferences = _PLAN.request, _PLAN.preferences
+    line = planned_line(1, _PLAN.name, request, preferences, services.planner, services.resolver)
+    return BATCH_LINE.dump_python(line, mode="json", exclude_none=True)
+
+
 def _plan_examples(services: Services) -> dict[str, Any]:
     plan = services.plans.computed(_PLAN, "pl_6f1c2a9be0d34c57", _NOW)
     document = json.loads(plan.document())
@@ -126,6 +134,7 @@ def _plan_examples(services: Services) -> dict[str, Any]:
     share = to_jsonable_python(Share("sh_5d3a91c07be2f648", 1, _NOW, _ENDS, None, None))
     return {
         "create_estimate": document["result"]["estimate"],
+        "create_estimate_batch": _batch_line(services),
         "create_recommendation": _recommendation(services),
         "create_configuration": _configuration(services),
         "list_plans": _page(listed),
