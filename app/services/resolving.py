@@ -63,6 +63,7 @@ class Resolver:
         spec = self._model(model)
         resolved = _training(training, spec)
         _check_sequence(spec, resolved)
+        _check_towers(spec, resolved)
         return (
             spec,
             resolved,
@@ -160,6 +161,12 @@ def _check_sequence(spec: ModelSpec, training: Training) -> None:
                 f"{spec.name} supports up to {limit:,} tokens. Use {limit:,} or less.",
             )
         )
+
+
+def _check_towers(spec: ModelSpec, training: Training) -> None:
+    if training.method != "full" and any(tower.trained for tower in spec.towers):
+        detail = 'LoRA and QLoRA leave towers frozen: use towers "frozen", or method "full".'
+        raise InvalidInput(FieldError("/model/towers", detail))
 
 
 def _deepspeed(choice: DeepSpeedChoice, spec: ModelSpec) -> DeepSpeedOptions:

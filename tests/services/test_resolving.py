@@ -279,3 +279,18 @@ def test_a_sequence_length_that_is_left_out_suits_a_model_with_few_positions(
 ) -> None:
     body: Json = {"model": {"id": "openai-community/gpt2"}, "hardware": {"gpu": "h100-80-sxm"}}
     assert resolve(resolver, body).training.sequence_length == 1024
+
+
+def test_a_trained_tower_needs_full_fine_tuning(resolver: Resolver) -> None:
+    vision = {"model_type": "clip_vision_model", "hidden_size": 24, "num_hidden_layers": 1}
+    config = {"model_type": "llava", "text_config": LLAMA_CONFIG, "vision_config": vision}
+    model = {"config": config, "towers": "trained"}
+    assert resolver.job(EstimateRequest.model_validate({**MINIMAL, "model": model})).spec.towers
+    error = refused(resolver, {**MINIMAL, "model": model, "training": {"method": "lora"}})
+    assert error.pointer == "/model/towers"
+    assert "frozen" in error.detail
+
+
+def test_towers_are_read_from_a_config_alone(resolver: Resolver) -> None:
+    model = {"id": "meta-llama/Llama-3.1-8B", "towers": "frozen"}
+    assert refused(resolver, {**MINIMAL, "model": model}).pointer == "/model/towers"

@@ -15,7 +15,7 @@ from app.catalog.huggingface.towers.parts import (
     rms_norms,
     two_linears,
 )
-from app.domain.architecture.tensors import linear, norm, parameter
+from app.domain.architecture.tensors import NormKind, linear, norm, parameter
 
 MLP = ("fc1", "fc2")
 MAX_PIXELS = 100_000
@@ -130,7 +130,7 @@ def internvl(c: Config, at: str) -> Tensors:
     h, inner = _size(c, "hidden_size", 1024), _size(c, "intermediate_size", 4096)
     p, channels = _pixels(c, "patch_size", 14), _size(c, "num_channels", 3)
     bias, normed = c.flag("attention_bias", False), c.flag("use_qk_norm", False)
-    kind = "rmsnorm" if c.find("norm_type")[1] == "rms_norm" else "layernorm"
+    kind: NormKind = "rmsnorm" if c.find("norm_type")[1] == "rms_norm" else "layernorm"
     positions = _patches(c, 448, 14) + 1
     absolute = c.flag("use_absolute_position_embeddings", True)
     pooled = c.flag("use_mean_pooling", True)
