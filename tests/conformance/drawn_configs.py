@@ -56,13 +56,9 @@ def draw(model_type: str, seed: int) -> dict[str, Any]:
     random = Random(f"{model_type}/{seed}")
     keys = class_keys()[model_type]
     fields = {**keys.defaults, **dict.fromkeys(keys.others)}
-    fixed: dict[str, Any] = {}
     heads, dim = random.choice((2, 4, 6, 8)), random.choice((8, 16))
     layers = random.randint(1, 9)
     free = "head_dim" in fields and random.random() < 0.5
-    if model_type in HEAD_DIM_FOLLOWS:
-        fields.pop("head_dim", None)
-        fixed, free = {"head_dim": dim}, False
     sized: dict[str, Any] = {
         **dict.fromkeys(HEADS, heads),
         **dict.fromkeys(LAYERS, layers),
@@ -99,6 +95,12 @@ def draw(model_type: str, seed: int) -> dict[str, Any]:
 def _fit(random: Random, config: dict[str, Any], dim: int, layers: int) -> None:
     """What a class insists on, or calls otherwise than most."""
     model_type = config["model_type"]
+    if model_type in HEAD_DIM_FOLLOWS:
+        config["head_dim"] = dim
+    if model_type == "gemma3n_text":
+        config.pop("layer_types", None)
+        config |= {"num_hidden_layers": 8 + layers, "num_kv_shared_layers": random.randint(0, 3)}
+        config["intermediate_size"] = random.choice((24, random.choices((24, 40), k=8 + layers)))
     if model_type == "mamba2":
         config |= {"head_dim": 2 * dim, "expand": 2}
     if model_type == "lfm2_moe":

@@ -135,6 +135,12 @@ def attention(
     return Attention(heads=n, kv_heads=kv, head_dim=dim, rotary_dim=rotated, **facts)
 
 
+def biased(c: Config) -> dict[str, bool]:
+    """Biases in attention, where the config asks for them."""
+    bias = c.flag("attention_bias", False)
+    return {"qkv_bias": bias, "output_bias": bias}
+
+
 def dense(
     c: Config,
     keys: str | tuple[str, ...] = "intermediate_size",

@@ -44,9 +44,10 @@ class ModelSpec:
     longest sequence in tokens (None: unbounded). `positions` are learned position vectors,
     `head_bias` a bias over the vocabulary, `per_layer_input` the channels per layer of Gemma 4's
     second embedding, of `per_layer_vocab` rows. `embedding_size` is the embedding's width where a
-    projection stands between it and the layers (OPT's `word_embed_proj_dim`), `altup_inputs` how many residual streams Gemma 3n has. `residual_dropout`
-    and `attention_dropout`: whether training draws dropout masks there. `logit_softcap`: logits
-    pass through a scaled tanh. `root` lists the modules outside the layers in registration order,
+    projection stands between it and the layers (OPT's `word_embed_proj_dim`), `altup_inputs` how
+    many residual streams Gemma 3n has. `residual_dropout` and `attention_dropout`: whether training
+    draws dropout masks there. `logit_softcap`: logits pass through a scaled tanh. `root` lists the
+    modules outside the layers in registration order,
     with their names; `layers` among them marks where the layers stand. `assumptions`: sentences on
     what of the model is not read but assumed; every estimate repeats them.
     """

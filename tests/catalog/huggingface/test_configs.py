@@ -135,4 +135,4 @@ def test_a_partly_rotated_head_is_read_from_either_place() -> None:
     ):
         attention = spec_from_config({**config, **extra}, "x").layers[0].attention
         assert attention
-        assert attention.rotary_dim == rotated  # type: ignore[union-attr]
+        assert attention.rotary_dim == rotated

@@ -7,7 +7,9 @@ from dataclasses import replace
 from app.catalog.huggingface.blocks import (
     FULL,
     SLIDING,
+    activation,
     attention,
+    biased,
     decoder,
     dense,
     hidden_size,
@@ -31,6 +33,7 @@ from app.domain.architecture import (
     MLP,
     Attention,
     AttentionNames,
+    DenseMLP,
     Layer,
     ModelSpec,
     Projection,
@@ -59,12 +62,37 @@ GEMMA4_PARTS: tuple[tuple[Projection, str], ...] = (
     ("v", "v_proj"),
     ("o", "o_proj"),
 )
+GEMMA3N_PARTS: tuple[tuple[Projection, str], ...] = (
+    ("q", "q_proj"),
+    ("q_norm", "q_norm"),
+    ("k", "k_proj"),
+    ("v", "v_proj"),
+    ("k_norm", "k_norm"),
+    ("o", "o_proj"),
+)
+GEMMA3N_MODULES = (
+    *GEMMA2_MODULES,
+    "altup",
+    "laurel",
+    "per_layer_input",
+    "post_per_layer_input_norm",
+)
+GEMMA3N_NOTE = (
+    "Parameters are exact. What AltUp and LAuReL keep for backward in Gemma 3n's extra residual "
+    "streams has not been traced and is not in the activations."
+)
 GEMMA4_ROOT: tuple[tuple[RootPart, str], ...] = (
     *LLAMA_ROOT[:3],
     ("per_layer_embedding", "model.embed_tokens_per_layer"),
     ("per_layer_projection", "model.per_layer_model_projection"),
     ("per_layer_norm", "model.per_layer_projection_norm"),
     *LLAMA_ROOT[3:],
+)
+GEMMA3N_ROOT: tuple[tuple[RootPart, str], ...] = (
+    *GEMMA4_ROOT[:-1],
+    ("altup_projections", "model.altup_projections"),
+    ("altup_unembed", "model.altup_unembed_projections"),
+    *GEMMA4_ROOT[-1:],
 )
 
 
@@ -126,7 +154,63 @@ def gemma3(c: Config) -> ModelSpec:
     return decoder(c, layers, tied=True, vocab_default=262_208)
 
 
-@family("Gemma 4", "gemma4_text")
+@family("Gemma 3n", "gemma3n_text")
+def gemma3n(c: Config) -> ModelSpec:
+    """Gemma3nForCausalLM (text): AltUp's residual streams, LAuReL, per-layer embeddings.
+
+    The last `num_kv_shared_layers` reuse keys and values; `intermediate_size` may be a list.
+    """
+    count, h = layer_count(c), hidden_size(c)
+    shared = c.integer("num_kv_shared_layers", 15, least=0, most=MAX_LAYERS)
+    streams = c.integer("altup_num_inputs", 4, least=2, most=100)
+    rank = c.integer("laurel_rank", 64, most=MAX_HIDDEN)
+    per_layer = c.integer("hidden_size_per_layer_input", 256, most=MAX_HIDDEN)
+    kinds = layer_types(c, count, 5)
+    first_shared = count - shared if shared < count else count
+
+    def layer(kind: tuple[str, bool, int]) -> Layer:
+        local, reuses, width = kind
+        names = _names({"k", "v", "k_norm"} if reuses else set(), GEMMA3N_PARTS)
+        mixer = attention(
+            c, qk_norm="head", names=names, sliding_window=window(c, local), **biased(c)
+        )
+        return Layer(
+            h,
+            mixer,
+            DenseMLP(width, activation=activation(c, "gelu_pytorch_tanh")),
+            modules=GEMMA3N_MODULES,
+            per_layer_input=per_layer,
+            altup_inputs=streams,
+            laurel_rank=rank,
+        )
+
+    reuses = [i >= first_shared for i in range(count)]
+    return decoder(
+        c,
+        stack(zip(kinds, reuses, _widths(c, count), strict=True), layer),
+        tied=True,
+        per_layer_input=per_layer,
+        per_layer_vocab=c.integer("vocab_size_per_layer_input", 262_144, most=MAX_VOCABULARY),
+        altup_inputs=streams,
+        logit_softcap=c.number("final_logit_softcapping", 30.0, least=0, most=1e6) > 0,
+        root=GEMMA3N_ROOT,
+        assumptions=(GEMMA3N_NOTE,),
+    )
+
+
+def _widths(c: Config, count: int) -> tuple[int, ...]:
+    """`intermediate_size` of each layer, from one number or a list."""
+    key, value = c.find("intermediate_size")
+    if not isinstance(value, list):
+        return (c.integer("intermediate_size"),) * count
+    sound = all(type(v) is int and 0 < v <= MAX_HIDDEN for v in value)
+    if len(value) != count or not sound:
+        c.complain(key, f"{key} must be a whole number, or a list of {count}, one for each layer.")
+        return (1,) * count
+    return tuple(value)
+
+
+@family("Gemma 4", "gemma4_text", "gemma4_unified_text")
 def gemma4(c: Config) -> ModelSpec:
     """Gemma4ForCausalLM (text): wider full layers, shared keys and values, per-layer embeddings.
 
@@ -135,7 +219,7 @@ def gemma4(c: Config) -> ModelSpec:
     """
     count = layer_count(c)
     shared_from = count - c.integer("num_kv_shared_layers", 0, least=0, most=MAX_LAYERS)
-    per_layer = c.integer("hidden_size_per_layer_input", 256, least=0, most=MAX_HIDDEN)
+    per_layer = c.integer("hidden_size_per_layer_input", 0, least=0, most=MAX_HIDDEN)
     kinds = _gemma4_kinds(c)
     layers = stack(
         zip(kinds, (i >= shared_from for i in range(count)), strict=True),
@@ -180,11 +264,15 @@ def _gemma4_modules(c: Config, per_layer: int) -> tuple[str, ...]:
     return GEMMA2_MODULES + extra
 
 
+def _names(left_out: set[str], parts: tuple[tuple[Projection, str], ...]) -> AttentionNames:
+    return AttentionNames(parts=tuple(part for part in parts if part[0] not in left_out))
+
+
 def _gemma4_attention(c: Config, kind: str, shares_kv: bool) -> Attention:
     bias = c.flag("attention_bias", False)
     own_values = not (kind == FULL and c.flag("attention_k_eq_v", False))
     left_out = {"k", "v", "k_norm"} if shares_kv else set() if own_values else {"v"}
-    names = AttentionNames(parts=tuple(p for p in GEMMA4_PARTS if p[0] not in left_out))
+    names = _names(left_out, GEMMA4_PARTS)
     local = attention(
         c,
         heads=8,

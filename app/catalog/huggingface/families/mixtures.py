@@ -8,6 +8,7 @@ from app.catalog.huggingface.blocks import (
     CHUNKED,
     FULL,
     attention,
+    biased,
     decoder,
     dense,
     hidden_size,
@@ -102,12 +103,6 @@ def mixtral(c: Config) -> ModelSpec:
 def _narrow(c: Config, **facts: Any) -> MixtureOfExperts:
     """Experts that are `intermediate_size` wide."""
     return mixture(c, width_key="intermediate_size", **facts)
-
-
-def biased(c: Config) -> dict[str, Any]:
-    """Biases in attention, where the config asks for them."""
-    bias = c.flag("attention_bias", False)
-    return {"qkv_bias": bias, "output_bias": bias}
 
 
 @family("Qwen3 MoE", "qwen3_moe")
