@@ -1,7 +1,8 @@
 """Print the figures that the product promises, each beside its aim.
 
 Everything runs on this machine: the engine in this process, then one worker under a bounded load
-over loopback, with `/healthz` in the same run as the yardstick for what the framework itself costs.
+over loopback, with `/healthz` in the same run as the yardstick for what the framework itself costs,
+and last the planner in a browser.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import platform
 
 from app.services.container import build_services
 from app.settings import Settings
-from benchmarks import engine, load, recommendations, systems
+from benchmarks import engine, load, page, recommendations, systems
 from benchmarks.jobs import request_documents
 from benchmarks.statistics import report
 from benchmarks.worker import running_worker
@@ -47,8 +48,8 @@ def main() -> None:
         )
         alone = load.run(worker.port, posts[:500], connections=1)
         report("POST estimates, 1 connection", str(alone))
-        page = load.run(worker.port, [load.get("/", worker.port)] * 100, connections=1)
-        report("GET / (planner), 1 connection", str(page))
+        planner = load.run(worker.port, [load.get("/", worker.port)] * 100, connections=1)
+        report("GET / (planner), 1 connection", str(planner))
         ratio = estimates.times.percentile(50) / health.times.percentile(50)
         report("estimates : healthz", f"{ratio:.1f} times the median time")
         report("mean answer", f"{estimates.answer_bytes / 1_000:.1f} kB of JSON")
@@ -64,6 +65,7 @@ def main() -> None:
                 f"< {AIM_RESIDENT_MB} MB",
                 met,
             )
+        page.measure(worker.port)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""The planner in a real browser: first paint, layout shift, and from an edit to its new numbers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+
+from app.http.security_headers import CDN
+from app.web.assets import LIBRARIES, VENDOR
+from benchmarks.statistics import Times, report
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+LOADS = 15
+ROUNDS = 8
+AIM_EDIT_MS = 150.0
+AIM_PAINT_MS = 500.0
+
+# What changes in turn, each from the value before it: fields of every kind of cost.
+EDITS = (
+    ("method", "lora"), ("method", "qlora"), ("method", "full"),
+    ("optimizer", "adamw_8bit"), ("optimizer", "adamw"),
+    ("precision", "bf16_pure"), ("precision", "bf16_mixed"),
+    ("sequence_length", "8192"), ("sequence_length", "2048"),
+    ("gpus_per_node", "8"), ("gpus_per_node", "4"),
+    ("offload", "cpu"), ("offload", "none"),
+)  # fmt: skip
+
+_WATCH = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+# As if a person had changed the field; resolves once the frame with the new numbers is painted.
+_EDIT = """([name, value]) => new Promise((resolve) => {
+  const fields = [...document.querySelectorAll(`#job [name="${name}"]:not([type=hidden])`)];
+  const field = fields.find((one) => one.type === "radio" && one.value === value) ?? fields[0];
+  if (field.type === "radio") field.checked = true; else field.value = value;
+  const start = performance.now();
+  const painted = () => setTimeout(() => resolve(performance.now() - start));
+  const answered = () => requestAnimationFrame(painted);
+  document.addEventListener("shardplan:answer", answered, { once: true });
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+})"""
+_READY = "() => window.htmx && document.querySelector('#job[data-htmx-powered]')"
+_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+
+
+def measure(port: int) -> None:
+    """Report the figures of the planner served on a port; says so where there is no browser."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None or not all((VENDOR / library.name).is_file() for library in LIBRARIES):
+        report("planner in a browser", "not measured: needs Chromium and `make assets`")
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        for name, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+            _first_paint(browser, port, name, viewport)
+        _edits(browser, port)
+        browser.close()
+
+
+def _first_paint(browser: Browser, port: int, name: str, viewport: dict[str, int]) -> None:
+    paints, shifts = [], []
+    for _ in range(LOADS):
+        with _opened(browser, port, viewport) as page:
+            page.wait_for_selector(".chart.drawn")
+            page.wait_for_function(f"({_PAINT})() > 0")
+            paints.append(page.evaluate(_PAINT) / 1_000)
+            shifts.append(page.evaluate("shifts"))
+    times = Times.of(paints)
+    met = times.percentile(95) < AIM_PAINT_MS
+    report(f"first contentful paint, {name}", _told(times), f"p95 < {AIM_PAINT_MS:g} ms", met)
+    report(f"layout shift of a load, {name}", f"{max(shifts):.4f}", "0", max(shifts) == 0)
+
+
+def _edits(browser: Browser, port: int) -> None:
+    with _opened(browser, port, DESKTOP) as page:
+        page.wait_for_function(_READY)
+        page.wait_for_selector(".chart.drawn")
+        for edit in EDITS:
+            page.evaluate(_EDIT, edit)
+        seconds = []
+        for _ in range(ROUNDS):
+            for edit in EDITS:
+                seconds.append(page.evaluate(_EDIT, edit) / 1_000)
+                page.wait_for_timeout(120)
+        times = Times.of(seconds)
+        met = times.percentile(95) < AIM_EDIT_MS
+        report("edit to new numbers", _told(times), f"p95 < {AIM_EDIT_MS:g} ms", met)
+        shifted = page.evaluate("shifts")
+        report("layout shift of all edits", f"{shifted:.4f}", "0", shifted == 0)
+
+
+def _told(times: Times) -> str:
+    return f"p50 {times.percentile(50):8.1f} ms   p95 {times.percentile(95):8.1f} ms   "
+
+
+@contextmanager
+def _opened(browser: Browser, port: int, viewport: dict[str, int]) -> Iterator[Page]:
+    """The planner in a context of its own, with nothing cached."""
+    context: BrowserContext = browser.new_context(viewport=viewport)  # type: ignore[arg-type]
+    context.route(re.compile(re.escape(CDN)), _from_packages)
+    page = context.new_page()
+    page.add_init_script(_WATCH)
+    page.goto(f"http://127.0.0.1:{port}/", wait_until="load")
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def _from_packages(route: Route) -> None:
+    """The CDN's answer, from the packages that `make assets` installs."""
+    name = route.request.url.rsplit("/", 1)[-1]
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript"}
+    route.fulfill(path=VENDOR / name, headers=headers)
