@@ -47,9 +47,9 @@ class ModelSpec:
     projection stands between it and the layers (OPT's `word_embed_proj_dim`), `altup_inputs` how
     many residual streams Gemma 3n has. `residual_dropout` and `attention_dropout`: whether training
     draws dropout masks there. `logit_softcap`: logits pass through a scaled tanh. `root` lists the
-    modules outside the layers in registration order,
-    with their names; `layers` among them marks where the layers stand. `assumptions`: sentences on
-    what of the model is not read but assumed; every estimate repeats them.
+    modules outside the layers in registration order, with their names; `layers` among them marks
+    where the layers stand. `assumptions`: sentences on what of the model is not read but assumed;
+    every estimate repeats them.
     """
 
     id: str

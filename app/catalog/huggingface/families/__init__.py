@@ -8,6 +8,7 @@ from app.catalog.huggingface.families import (
     llama,
     mixtures,
     multimodal,
+    published,
     state_space,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "llama",
     "mixtures",
     "multimodal",
+    "published",
     "state_space",
 ]
