@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app.web import (
     accuracy,
+    bulk,
     claims,
     compare,
     downloads,
@@ -36,6 +37,7 @@ for page in (
     downloads,
     exports,
     compare,
+    bulk,
     systems,
     importing,
     models,

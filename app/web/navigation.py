@@ -25,6 +25,7 @@ FIRST = (
     Entry("/accuracy", "Accuracy"),
 )
 MORE = (
+    Entry("/bulk", "Many jobs", "A CSV of jobs in, a CSV of answers out"),
     Entry("/models", "Models", "Every model of the catalogue, with its parts"),
     Entry("/gpus", "GPUs", "Every card of the catalogue, with its sources"),
     Entry("/profiles", "Your profiles", "Models and systems you saved, export and import"),

@@ -18,11 +18,13 @@ from tests.architecture.repository import ROOT, python_modules
 ELSEWHERE = (ROOT / "benchmarks" / "measure", ROOT / "tests" / "conformance")
 
 LOADED_BY_NAME = {
+    "brotli": "what fontTools reads WOFF2 files with",
     "httptools": "uvicorn's HTTP parser",
     "jinja2": "what the fragments' renderer renders with",
     "plotly": "the local copy of plotly.js, found among its files",
     "psycopg": "the driver that a PostgreSQL URL names",
     "python-multipart": "what reads the forms of pages",
+    "uharfbuzz": "what fpdf2 joins and turns letters with",
     "uvloop": "uvicorn's event loop",
 }
 

@@ -25,6 +25,9 @@ GET /accuracy/comparisons
 POST /accuracy/comparisons
 GET /accuracy/runs.csv
 GET /accuracy/runs/{run_id}
+GET /bulk
+POST /bulk
+GET /bulk/example.csv
 GET /claims
 GET /compare
 GET /compare/add
