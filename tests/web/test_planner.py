@@ -280,7 +280,9 @@ def test_hostile_text_is_escaped_wherever_it_is_shown_again(client: TestClient) 
 
 def test_each_fix_leads_to_a_page_that_shows_its_verdict(client: TestClient) -> None:
     text = client.get("/").text
-    links = [html.unescape(link) for link in re.findall(r'href="(/\?[^"]+)" aria-label="Apply', text)]
+    links = [
+        html.unescape(link) for link in re.findall(r'href="(/\?[^"]+)" aria-label="Apply', text)
+    ]
     assert 1 <= len(links) <= 10
     for link in links:
         answer = client.get(link)
