@@ -36,7 +36,7 @@ class EstimateBatch(Request):
 
 @dataclass(slots=True)
 class JobSummary:
-    """A job's answer for the strategy to use, or for the nearest one where nothing fits.
+    """A job's answer for the strategy to use, or for the leanest allowed where nothing fits.
 
     Prices are those of the cards alone, in dollars; `change` is the cheapest one that makes the
     job fit.

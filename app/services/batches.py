@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from app.domain.errors import FieldError, InvalidInput
+from app.domain.guidance import Offload
 from app.domain.job import Job
 from app.domain.units import ceil_div
 from app.domain.version import ENGINE_VERSION
@@ -13,6 +14,7 @@ from app.schemas.batches import BatchCounts, BatchJob, BatchLine, EstimateBatch,
 from app.schemas.estimates import EstimateRequest, StrategyEstimate
 from app.schemas.planning import PlanResult, Preferences
 from app.schemas.problems import BadField
+from app.services.behind import estimate_behind
 from app.services.json_lines import validated
 
 
@@ -80,19 +82,18 @@ def planned_line(
         InvalidInput: the job cannot be planned.
     """
     result = planner.plan(request, preferences)
-    summary = _summary(result, resolver.job(request))
+    summary = _summary(result, resolver.job(request), preferences.offload)
     return BatchLine(row, name, summary, result=result if full else None)
 
 
-def _summary(result: PlanResult, job: Job) -> JobSummary:
-    """The answer for the strategy that the headline is about."""
-    chosen = result.headline.strategy
+def _summary(result: PlanResult, job: Job, offload: Offload) -> JobSummary:
+    """The answer with the figures of the strategy behind it."""
+    estimate = estimate_behind(result, offload)
     summary = JobSummary(
         model=result.estimate.model.id,
         verdict=result.headline.verdict,
         headline=result.headline.title,
         usable_bytes=result.estimate.capacity.usable_bytes,
-        strategy=chosen,
         change=result.fixes[0].change if result.fixes else None,
     )
     gpu = job.hardware.gpu
@@ -100,13 +101,13 @@ def _summary(result: PlanResult, job: Job) -> JobSummary:
         cards = ceil_div(job.hardware.world_size, gpu.devices_per_package)
         summary.cards_low_usd = gpu.price_low_cents * cards / 100
         summary.cards_high_usd = gpu.price_high_cents * cards / 100
-    for estimate in result.estimate.estimates:
-        if estimate.strategy == chosen:
-            _add_figures(summary, estimate)
+    if estimate is not None:
+        _add_figures(summary, estimate)
     return summary
 
 
 def _add_figures(summary: JobSummary, estimate: StrategyEstimate) -> None:
+    summary.strategy = estimate.strategy
     summary.strategy_title = estimate.title
     summary.framework = estimate.framework
     summary.headroom_bytes = estimate.headroom_bytes

@@ -67,7 +67,7 @@ HEADER = (
 
 
 def rows_of(report: Report) -> Iterator[list[Value]]:
-    """A row for each strategy; `shown` is "yes" in that of the strategy that the page opens on."""
+    """A row for each strategy; `shown` is "yes" for the one that the answer is about."""
     sheet = report.sheet
     job = [read(sheet) for _, read in _JOB]
     source = sheet.result.estimate

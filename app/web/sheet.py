@@ -10,6 +10,7 @@ from datetime import datetime
 
 from app.schemas.estimates import EstimateRequest, StrategyEstimate
 from app.schemas.planning import PlanResult, Preferences
+from app.services.behind import estimate_behind
 from app.services.container import Services
 from app.services.plans import Plan
 from app.web import forms
@@ -32,6 +33,8 @@ class Stored:
 @dataclass(frozen=True)
 class Sheet:
     """A job, its result, and the strategy that is looked at; `stored` is None for a what-if.
+
+    Where nobody chose a strategy, it is the one behind the verdict.
 
     `query` is the planner's query for the job, "" where no address can hold it (a pasted config).
     `price_cents` is what the cards cost, lowest and highest, None where nobody says.
@@ -75,7 +78,7 @@ def live_sheet(services: Services, evaluation: Evaluation) -> Sheet | None:
     if submission.request is None or submission.errors or result is None:
         return None
     job = services.resolver.job(submission.request)
-    estimate = shown_estimate(result, submission.view.strategy)
+    estimate = _estimate(result, submission.preferences, submission.view.strategy)
     return Sheet(
         request=submission.request,
         preferences=submission.preferences,
@@ -102,10 +105,18 @@ def stored_sheet(plan: Plan, strategy: str | None = None) -> Sheet:
         model=job.model.name,
         machine=job.hardware,
         result=result,
-        estimate=shown_estimate(result, strategy),
+        estimate=_estimate(result, preferences, strategy),
         stored=Stored(plan.id, plan.version, plan.name, plan.updated_at),
         query="" if request.model.config else _query(request, preferences, strategy),
     )
+
+
+def _estimate(
+    result: PlanResult, preferences: Preferences, strategy: str | None
+) -> StrategyEstimate | None:
+    if strategy is not None:
+        return shown_estimate(result, strategy)
+    return estimate_behind(result, preferences.offload)
 
 
 def _query(request: EstimateRequest, preferences: Preferences, strategy: str | None) -> str:

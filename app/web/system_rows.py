@@ -10,6 +10,7 @@ from app.domain.strategies import STRATEGIES
 from app.schemas.estimates import Verdict
 from app.schemas.system_searches import SystemResult, SystemSearch
 from app.web.bars import VERDICT_WORDS
+from app.web.csv_text import Value
 from app.web.numbers import MINUS, dollars, gib, integer, signed_gib, whole_gib
 
 NO_LINK = "none"
@@ -161,3 +162,30 @@ def _price(row: SystemResult) -> str:
 def _month(as_of: str) -> str:
     year, *rest = as_of.split("-")
     return f"{_MONTHS[int(rest[0]) - 1]} {year}" if rest else year
+
+
+CSV_HEADER = (
+    "place", "system", "gpu", "gpus", "strategy", "verdict", "peak_bytes", "usable_bytes",
+    "headroom_bytes", "max_micro_batch_size", "host_bytes", "nvme_bytes", "price_low_usd",
+    "price_high_usd", "price_kind", "price_as_of", "price_source", "remarks", "plan",
+)  # fmt: skip
+
+
+def csv_rows(
+    result: SystemSearch, query: Callable[[SystemResult], str], base: str
+) -> Iterable[list[Value]]:
+    """A search's systems as a table, best first, near misses last and without a place.
+
+    `plan` is the address of the planner at `base` with the system filled in.
+    """
+    places = [*range(1, len(result.results) + 1), *[None] * len(result.near_misses)]
+    for place, row in zip(places, [*result.results, *result.near_misses], strict=True):
+        price = row.price_usd
+        yield [
+            place, row.name, row.gpu, row.gpus, row.strategy, row.verdict, row.peak_bytes,
+            row.usable_bytes, row.headroom_bytes, row.max_micro_batch_size, row.host_bytes,
+            row.nvme_bytes, price.low if price else None, price.high if price else None,
+            price.kind if price else None, price.as_of if price else None,
+            price.source if price else None,
+            " ".join((*_needs(row), *row.notes, *row.evidence.outside)), f"{base}/?{query(row)}",
+        ]  # fmt: skip

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.domain.errors import InvalidInput
 from app.http.dependencies import ServicesDep
 from app.schemas.system_searches import SystemSearch
 from app.services.container import Services
-from app.web import system_forms
+from app.web import system_forms, system_rows
+from app.web.csv_text import csv_text
 from app.web.fields import choice_word
 from app.web.numbers import integer
 from app.web.options import options_of
@@ -54,6 +55,22 @@ def systems(
     }
     blocks = ["answer", "updates", "status"]
     return render(request, "systems/page.html", context, blocks=blocks, headers=headers)
+
+
+@router.get("/systems.csv")
+def systems_csv(request: Request, services: ServicesDep) -> Response:
+    """What the page's query finds, as a table; a search that is wrong leads back to the page."""
+    search = system_forms.read(services, request.query_params.multi_items())
+    search, result = _answered(services, search)
+    if result is None:
+        return RedirectResponse(f"/systems?{request.url.query}", status_code=303)
+    base = str(request.base_url).rstrip("/")
+    rows = system_rows.csv_rows(result, lambda row: system_forms.planner_query(search, row), base)
+    return Response(
+        csv_text(system_rows.CSV_HEADER, rows),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="shardplan-systems.csv"'},
+    )
 
 
 def _answered(services: Services, search: Search) -> tuple[Search, SystemSearch | None]:
@@ -98,6 +115,7 @@ def _context(services: Services, search: Search, result: SystemSearch | None) ->
         "found": found,
         "job": _job(search),
         "every": every,
+        "query": system_forms.address(search).partition("?")[2],
         "every_href": system_forms.address(search, every="false" if every else "true"),
         "more_href": system_forms.address(search, limit=str(max(SHOWN))) if cut else None,
         "offload_href": _deeper(search),

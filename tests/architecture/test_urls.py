@@ -88,6 +88,7 @@ GET /sign-in
 POST /sign-in
 POST /sign-out
 GET /systems
+GET /systems.csv
 POST /theme
 """
 

@@ -77,6 +77,7 @@ POST /api/v1/profiles/imports
 # They compute and keep nothing.
 COMPUTING = """
 POST /accuracy/comparisons
+POST /bulk
 POST /compare/clear
 POST /api/v1/accuracy/comparisons
 POST /api/v1/configurations

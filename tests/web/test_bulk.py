@@ -56,6 +56,16 @@ def test_a_row_is_answered_with_the_planners_own_numbers(client: TestClient) -> 
     assert int(row["peak_bytes"]) == shown["peak"]["allocated_bytes"]
 
 
+def test_a_job_that_does_not_fit_is_told_by_the_leanest_strategy_that_is_allowed(
+    client: TestClient,
+) -> None:
+    large = "name,model,gpu,gpus_per_node\nBig,meta-llama/Llama-3.1-70B,rtxpro6000-ws,4\n"
+    (row,) = rows_of(post(client, large))
+    assert row["verdict"] == "does_not_fit"
+    assert float(row["headroom_gib"]) < 0
+    assert row["change_to_fit"]
+
+
 def test_bad_rows_say_what_to_do_and_the_others_go_on(client: TestClient) -> None:
     table = (
         f"{TABLE}Two,meta-llama/Llama-3.2-1B,h100-80-sxm,many\nThree,,h100-80-sxm,1\nFour,{JOB}\n"

@@ -92,6 +92,15 @@ def test_settings_that_are_the_same_fold_into_one_row(client: TestClient) -> Non
     assert "512 tokens" in comparison.same_words
 
 
+def test_what_does_not_fit_is_not_made_to_fit_by_offload_that_is_not_allowed(
+    client: TestClient,
+) -> None:
+    comparison = compared(client, "offload=none", "offload=none&strategy=zero_infinity")
+    assert [column.verdict for column in comparison.columns] == ["does_not_fit", "fits"]
+    room = comparison.headroom.cells[0].text
+    assert room.startswith("−")
+
+
 def test_bars_share_one_scale(client: TestClient) -> None:
     large = SMALL.replace("h100-80-sxm", "h200-141-sxm")
     comparison = compared(client, SMALL, large)

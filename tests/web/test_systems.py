@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 import html
+import io
 import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
@@ -228,3 +230,23 @@ def test_more_systems_than_one_page_can_be_asked_for(reader: TestClient) -> None
     more = re.search(r'href="([^"]+)">Show more systems', text)
     assert more
     assert len(rows(page(reader, html.unescape(more[1])))) == 200
+
+
+def test_the_search_comes_as_a_table_of_the_same_systems(client: TestClient) -> None:
+    query = "model=meta-llama/Llama-3.1-8B&max_nodes=1"
+    file = client.get(f"/systems.csv?{query}")
+    assert file.headers["content-disposition"] == 'attachment; filename="shardplan-systems.csv"'
+    rows = list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig"), newline="")))
+    page = client.get(f"/systems?{query}").text
+    found = [row for row in rows if row["place"]]
+    assert [row["place"] for row in found] == [str(n) for n in range(1, len(found) + 1)]
+    assert "/systems.csv?model=meta-llama/Llama-3.1-8B" in page
+    for row in found[:3]:
+        assert int(row["usable_bytes"]) - int(row["peak_bytes"]) == int(row["headroom_bytes"])
+        assert row["plan"].startswith("http://127.0.0.1/?model=")
+        assert f"/compare/add?{row['plan'].partition('?')[2]}".replace("&", "&amp;") in page
+
+
+def test_a_table_of_a_bad_search_leads_back_to_the_page(client: TestClient) -> None:
+    answer = client.get("/systems.csv?max_nodes=many", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/systems?max_nodes=many")
