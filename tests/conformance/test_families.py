@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,8 +18,9 @@ from transformers.utils import logging
 
 from app.catalog.huggingface import FAMILIES, spec_from_config
 from app.catalog.huggingface.class_keys import FILE, class_keys
+from app.domain.architecture import ModelSpec
 from tests.conformance.class_keys import table
-from tests.conformance.drawn_configs import draw
+from tests.conformance.drawn_configs import CHOSEN, draw
 
 DRAWS = int(os.environ.get("DRAWS", "12"))
 logging.set_verbosity_error()
@@ -59,6 +62,28 @@ def build(config: dict[str, Any]) -> Built:
     return Built(model, read)
 
 
+def _figures(spec: ModelSpec, built: Built) -> Iterator[tuple[str, int, int]]:
+    """What is summed from tensors, ours beside what their tensors make."""
+    theirs = built.shapes
+    yield "largest tensor", spec.largest_tensor_parameters, max(prod(s) for _, s in theirs)
+    prefix = next(name for part, name in spec.root if part == "layers")
+    layers: Counter[str] = Counter()
+    idle = 0
+    for name, shape in theirs:
+        if name.startswith(f"{prefix}."):
+            layers[name.removeprefix(f"{prefix}.").split(".")[0]] += prod(shape)
+        if ".experts." in name and len(shape) > 1:
+            chosen = next(getattr(built.config, k) for k in CHOSEN if hasattr(built.config, k))
+            idle += prod(shape) // shape[0] * (shape[0] - chosen)
+    yield "largest layer", spec.largest_layer_parameters, max(layers.values())
+    biases = any(t.name.endswith("_bias") for x in spec.layers for t in x.tensors)
+    if not biases:
+        total = sum(prod(s) for _, s in theirs)
+        yield "active", spec.active_parameters, total - idle
+    towers = sum(p.numel() for n, p in built.model.named_parameters() if TOWERS in n)
+    yield "trainable", spec.trainable_parameters, built.trainable - towers
+
+
 def compare(config: dict[str, Any]) -> str:
     """Nothing where both agree, why not where they do not; `unbuilt` where transformers refuses."""
     try:
@@ -74,6 +99,8 @@ def compare(config: dict[str, Any]) -> str:
         return wrong if extra or missing else "another order"
     if spec.total_parameters != sum(prod(shape) for _, shape in theirs):
         return "another total"
+    if figures := [name for name, ours, real in _figures(spec, built) if ours != real]:
+        return f"another {figures}"
     inside = {t.name for t in spec.tensors if t.role == "linear"}
     if odd := (inside ^ (built.linears & {n for n, _ in ours})) - {"lm_head.weight"}:
         outside = {n for n in odd if ".layers." not in n and ".h." not in n and ".blocks." not in n}

@@ -65,9 +65,7 @@ MODELS: list[tuple[str, dict[str, Any], int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("config", "expected"), [m[1:] for m in MODELS], ids=[m[0] for m in MODELS]
-)
+@pytest.mark.parametrize(("name", "config", "expected"), MODELS, ids=[m[0] for m in MODELS])
 def test_a_published_config_counts_exactly(
     name: str, config: dict[str, Any], expected: int
 ) -> None:
