@@ -17,6 +17,8 @@ PATHS = (
     "/?method=lora&fsdp1=show",
     "/?model=meta-llama/Llama-3.1-8B",
     "/systems",
+    "/compare?s=method%3Dlora&s=offload%3Dcpu",
+    "/bulk",
     "/models",
     "/gpus",
     "/models/deepseek-ai/DeepSeek-V3",
@@ -26,6 +28,9 @@ PATHS = (
     "/accuracy?strategy=fsdp1",
     "/frameworks",
     "/claims",
+    "/explore/settings",
+    "/explore/batch",
+    "/explore/call",
     "/plans",
     "/plans/new",
     "/s/new",
@@ -74,6 +79,10 @@ def test_axe_finds_nothing_on_errors_and_open_menus(open_page: OpenPage, forgive
     assert violations(page) == []
     page = interactive(open_page("/"))
     page.locator("summary", has_text="Save plan").click()
+    for fold in ("#explore-settings", "#explore-batch"):
+        page.locator(f"{fold} > summary").click()
+        page.wait_for_selector(f"{fold} .explained")
+    assert violations(page) == []
     page.locator("#f-model").fill("llama")
     page.wait_for_selector("#model-options [role=option]")
     assert violations(page) == []

@@ -173,7 +173,7 @@ def test_a_revoked_link_is_like_one_that_never_was(
 def test_plans_lead_to_their_comparison(client: TestClient, path: str) -> None:
     plan = path.rpartition("/")[2]
 
-    assert f'href="/compare?plan={plan}"' in client.get(path).text
+    assert f'href="/compare/add?plan={plan}"' in client.get(path).text
     text = client.get("/plans").text
     assert f'name="plan" value="{plan}" form="compare"' in text
     assert client.get("/compare", params={"plan": plan}).status_code == 200
