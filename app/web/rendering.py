@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.http.access import principal_of
-from app.http.static import static_url
+from app.http.static import STYLESHEET, static_url
 from app.web import assets, navigation, numbers
 from app.web.options import vendor_name
 
@@ -54,6 +54,7 @@ _templates.env.trim_blocks = True
 _templates.env.lstrip_blocks = True
 _templates.env.globals.update(
     static=static_url,
+    stylesheet=STYLESHEET,
     assets=assets,
     navigation=navigation,
     local_copy=assets.local_copy,

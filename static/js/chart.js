@@ -85,6 +85,7 @@
     return { data, layout };
   }
 
+  const later = window.requestIdleCallback || ((run) => setTimeout(run, 50));
   let turn = 0;
 
   async function draw() {
@@ -122,12 +123,11 @@
       const now = Math.round(entry.contentRect.width);
       if (now !== width && chart.isConnected) {
         width = now;
-        draw();
+        later(draw); // the server's bars are painted first
       }
     }).observe(chart);
   }
 
-  const later = window.requestIdleCallback || ((run) => setTimeout(run, 50));
   document.addEventListener("DOMContentLoaded", () => later(watch));
   document.addEventListener("shardplan:answer", () => {
     width = 0;

@@ -276,3 +276,34 @@ def test_print_shows_the_servers_bars_on_white(open_page: OpenPage) -> None:
     expect(page.locator(".topbar")).to_be_hidden()
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(255, 255, 255)"
+
+
+def test_the_panels_around_the_answer_follow_an_edit_and_keep_the_place(
+    open_page: OpenPage,
+) -> None:
+    page = interactive(open_page("/", viewport={"width": 1440, "height": 900}))
+    page.locator("#explore-settings > summary").click()
+    explained = page.locator("#explore-settings .explained")
+    expect(explained).to_contain_text("GiB")
+    before = explained.inner_text()
+    page.locator("#f-sequence_length").fill("4096")
+    expect(explained).not_to_have_text(before)
+    page.locator(".effects tbody a").first.click()
+    page.wait_for_function("() => document.activeElement.id === 'headline'")
+    expect(page.locator("#explore-settings")).to_have_attribute("open", "")
+
+
+def test_recent_models_come_first_when_the_picker_opens(open_page: OpenPage) -> None:
+    page = interactive(open_page("/?model=meta-llama/Llama-3.1-8B"))
+    page.goto("/", wait_until="domcontentloaded")
+    interactive(page).get_by_role("combobox", name="Model", exact=True).click()
+    expect(page.locator("#recent-0")).to_have_text("meta-llama/Llama-3.1-8B")
+
+
+def test_a_preset_fills_the_inputs(open_page: OpenPage) -> None:
+    page = interactive(open_page("/"))
+    page.locator(".presets > summary").click()
+    page.get_by_role("link", name="QLoRA, 70 B").click()
+    page.wait_for_url(re.compile("method=qlora"))
+    assert page.locator("[name=method]:checked").input_value() == "qlora"
+    expect(page.locator("#f-gpus_per_node")).to_have_value("1")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from app.http.static import STATIC_FOLDER, static_url
+from app.http.static import STATIC_FOLDER, STYLESHEET, static_url
 
 
 def test_the_favicon_is_served_where_browsers_look(client: TestClient) -> None:
@@ -38,3 +38,14 @@ def test_a_file_that_is_not_there_has_a_plain_address(client: TestClient) -> Non
 
 def test_nothing_outside_of_the_folder_is_served(client: TestClient) -> None:
     assert client.get("/static/%2e%2e/pyproject.toml").status_code == 404
+
+
+def test_the_style_sheets_are_one_file_in_the_cascades_order(client: TestClient) -> None:
+    answer = client.get(static_url(STYLESHEET))
+    assert answer.headers["content-type"].startswith("text/css")
+    assert "immutable" in answer.headers["cache-control"]
+    first, last = (
+        (STATIC_FOLDER / "css" / f"{name}.css").read_text() for name in ("tokens", "print")
+    )
+    assert answer.text.startswith(first)
+    assert answer.text.endswith(last)
