@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="Listen beyond loopback, and answer to any host name, although access is open: "
         "set it only where something else (a container network, a proxy) decides who gets in.",
     )
+    fetch_models: bool = Field(
+        False,
+        description="Fetch a model's config.json from huggingface.co by `org/name` when asked to; "
+        "without it, models are pasted or uploaded.",
+    )
     max_body_bytes: int = Field(
         1_048_576,
         ge=1_024,

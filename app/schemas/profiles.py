@@ -76,12 +76,19 @@ class NewModelProfile(NewProfile):
     config: dict[str, Any] | None = Field(None, description="The contents of a config.json.")
     base: str | None = Field(None, max_length=200, description="The id of a catalogue model.")
     dimensions: Dimensions | None = Field(None, description="For a family that is not known.")
+    repository: str | None = Field(
+        None,
+        max_length=200,
+        description="org/name on Hugging Face, whose config.json is fetched once, where the server "
+        "allows it.",
+    )
     towers: Towers = Field("none", description="A multimodal config's tower: frozen or trained.")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.config, self.base, self.dimensions)) != 1:
-            raise ValueError("Give exactly one of config, base or dimensions")
+        sources = (self.config, self.base, self.dimensions, self.repository)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("Give exactly one of config, base, dimensions or repository")
         return self
 
 

@@ -16,6 +16,7 @@ from app.services.configuring import Configurer
 from app.services.estimating import Estimator
 from app.services.evidence import Evidence, measured_evidence
 from app.services.exploring import Explorer
+from app.services.fetching import ConfigFetcher
 from app.services.freezing import Freezer
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
@@ -97,7 +98,8 @@ class Workspaces:
     def _make(self, workspace: str) -> Services:
         shared, database = self._shared, self._database.within(workspace)
         catalog, clock = shared.catalog, shared.clock
-        model_profiles = ModelProfiles(database, clock, catalog)
+        fetcher = ConfigFetcher(shared.settings.fetch_models)
+        model_profiles = ModelProfiles(database, clock, catalog, fetcher)
         hardware_profiles = HardwareProfiles(database, clock, catalog)
         profiles = SavedProfiles(model_profiles, hardware_profiles)
         resolver = Resolver(catalog, profiles)

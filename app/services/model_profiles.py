@@ -17,6 +17,7 @@ from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.schemas.profiles import ModelFacts, ModelProfile, NewModelProfile
 from app.services.clock import Clock
+from app.services.fetching import ConfigFetcher
 from app.services.model_facts import facts_of
 from app.services.pointers import moved_pointers
 from app.services.profiles import ProfileService
@@ -40,6 +41,7 @@ _DEFINITION: TypeAdapter[_Definition] = TypeAdapter(_Definition)
 _DOCUMENT: TypeAdapter[ModelProfile] = TypeAdapter(ModelProfile)
 # Configs of the largest models take 10 KiB, with every layer listed; a page lists hundreds.
 MAX_CONFIG_BYTES = 256 * 1024
+MAX_NOTES = 2_000
 _POINTERS = {
     "/model/config": "/config",
     "/model/id": "/base",
@@ -54,9 +56,12 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
     kind = "model profile"
     id_prefix = "mp"
 
-    def __init__(self, database: Database, clock: Clock, catalog: Catalog) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, catalog: Catalog, fetcher: ConfigFetcher
+    ) -> None:
         super().__init__(database, clock, _DOCUMENT)
         self._catalog = catalog
+        self._fetcher = fetcher
         # Reading a config takes milliseconds, and every estimate asks for its model.
         self._reading = lru_cache(maxsize=256)(self._read)
 
@@ -77,6 +82,23 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
             InvalidInput: with pointers into `new`, for what no job could use.
         """
         return facts_of(self._checked_reading(new))
+
+    def fetched(self, repository: str) -> dict[str, Any]:
+        """The config.json of `org/name`; raises InvalidInput at `/repository`."""
+        return self._fetcher.fetch(repository)
+
+    def completed(self, new: NewModelProfile) -> NewModelProfile:
+        if new.repository is None:
+            return new
+        source = f"config.json of {new.repository} on Hugging Face"
+        noted = f"{new.notes}\n{source}".strip()
+        return new.model_copy(
+            update={
+                "config": self.fetched(new.repository),
+                "repository": None,
+                "notes": noted if len(noted) <= MAX_NOTES else new.notes,
+            }
+        )
 
     def _read(self, profile_id: str, name: str, definition: str) -> Reading:
         wanted = _DEFINITION.validate_json(definition)
@@ -106,6 +128,9 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
             return self._read("", new.name, definition)
 
     def definition(self, new: NewModelProfile) -> str:
+        if new.repository is not None:
+            remedy = "Give its config: a repository is fetched only when a profile is created."
+            raise InvalidInput(FieldError("/repository", remedy))
         named = new.dimensions
         dimensions = None if named is None else named.model_dump(exclude_none=True)
         return _DEFINITION.dump_json(

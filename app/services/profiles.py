@@ -75,7 +75,7 @@ class ProfileService(ABC, Generic[New, Document]):
 
     def _save(self, key: str | None, operation: str, body: BaseModel, new: New) -> Created:
         def prepare() -> Store:
-            row = self.checked(new, new_id(self.id_prefix), self._clock())
+            row = self.checked(self.completed(new), new_id(self.id_prefix), self._clock())
             document = self.text(row)
 
             def store(repositories: Repositories) -> Created:
@@ -85,6 +85,10 @@ class ProfileService(ABC, Generic[New, Document]):
             return store
 
         return self._creator.create(key, operation, body, prepare)
+
+    def completed(self, new: New) -> New:
+        """`new` with what has to be looked up before it can be checked; not on replays."""
+        return new
 
     def checked(self, new: New, profile_id: str, now: datetime) -> ProfileRow:
         """A profile as `create` would save it; raises InvalidInput for what no job could use."""

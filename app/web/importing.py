@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Draft:
 
     config: str = ""
     name: str = ""
+    repository: str = ""
+    fetches: bool = False
     assume: bool = False
     towers: str = "none"
     dimensions: dict[str, str] = field(default_factory=lambda: {"gated_mlp": "true"})
@@ -55,9 +58,9 @@ class Draft:
 
 
 @router.get("/models/import")
-def import_page(request: Request) -> Response:
+def import_page(request: Request, services: ServicesDep) -> Response:
     """The empty form."""
-    return _page(request, Draft())
+    return _page(request, Draft(fetches=services.settings.fetch_models))
 
 
 @router.post("/models/import")
@@ -66,12 +69,18 @@ def import_model(request: Request, services: ServicesDep, form: FormDep) -> Resp
     draft = Draft(
         config=_field(form, "config"),
         name=_field(form, "name"),
+        repository=_field(form, "repository").strip(),
+        fetches=services.settings.fetch_models,
         assume=_field(form, "assume") == "true",
         towers=_field(form, "towers") or "none",
         dimensions={name: _field(form, name) for name in (*NUMBERS, *FLAGS)},
     )
     try:
         draft.config = file_text(form, "file", "/config") or draft.config
+        if _field(form, "action") == "fetch" and draft.repository:
+            found = services.model_profiles.fetched(draft.repository)
+            draft.config = json.dumps(found, indent=2)
+            draft.name = draft.name or draft.repository
         body = _body(draft)
         draft.facts = services.model_profiles.facts(body)
         if _field(form, "action") in SAVING:
