@@ -7,6 +7,7 @@ from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.concurrency import run_in_threadpool
 
 from app.http.dependencies import ServicesDep
 from app.http.openapi import problems
@@ -40,12 +41,13 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", summary="Can it keep what it is given?", responses=problems(503))
-def get_readiness(request: Request, services: ServicesDep) -> Readiness:
+async def get_readiness(request: Request, services: ServicesDep) -> Readiness:
     """Writes to the database, takes that back, and compares the schema with the expected one."""
     if request.app.state.lifecycle.draining:
+        # Said at once, and not behind the requests that are still being answered.
         raise HTTPException(503, "This process is about to end. Ask another one.")
     try:
-        state = services.database.probe()
+        state = await run_in_threadpool(services.database.probe)
     except StorageUnavailable as error:
         raise HTTPException(503, f"The database is not ready: {error}.") from error
     return Readiness(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.soak.server import Server
 
 HERE = Path(__file__).parent
 LONG = os.environ.get("SHARDPLAN_TEST_SOAK") == "long"
@@ -47,3 +49,11 @@ def size() -> Callable[[int, int], int]:
 def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Keeps a sentence with figures for the summary."""
     return lambda text: record_property(FIGURE, text)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running product on SQLite, shared by the tests of a module."""
+    folder = tmp_path_factory.mktemp("soak")
+    with Server(f"sqlite:///{folder}/shardplan.db", folder) as server:
+        yield server

@@ -52,6 +52,7 @@ class Server:
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "SHARDPLAN_DATABASE_URL": database_url,
+            "PYTHONFAULTHANDLER": "1",
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,7 +98,9 @@ class Server:
             except OSError:
                 pass
             time.sleep(0.01)
-        raise AssertionError(f"the server did not get ready:\n{self.log()}")
+        self._process.send_signal(signal.SIGABRT)  # its threads' tracebacks go to the log
+        self._process.wait(30)
+        raise AssertionError(f"the server did not get ready:\n{self.log()[-8_000:]}")
 
     def kill(self) -> None:
         """`kill -9`: nothing is told, nothing is finished."""

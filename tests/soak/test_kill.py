@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.soak.clients import Client, every_profile
 from tests.soak.integrity import problems_of
 from tests.soak.server import Server
@@ -17,13 +19,18 @@ from tests.soak.server import Server
 CLIENTS = 4
 
 
+@pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])],
+    indirect=True,
+)
 def test_a_killed_server_keeps_what_it_acknowledged_and_repeats_make_no_second(
     database_url: str,
     tmp_path: Path,
     size: Callable[[int, int], int],
     figure: Callable[[str], None],
 ) -> None:
-    rounds = size(3, 500)
+    rounds = size(2, 500)
     moments = random.Random(20_26)
     ready: list[float] = []
     repeated = 0
