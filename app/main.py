@@ -107,6 +107,7 @@ def main() -> int:
     except ValidationError as error:
         for problem in error.errors():
             name = "".join(str(part) for part in problem["loc"])
+            name = f"SHARDPLAN_{name.upper()}" if name in Settings.model_fields else name
             message = problem["msg"].removeprefix("Value error, ")
             sys.stderr.write(f"{name}: {message}\n" if name else f"{message}\n")
         return 2

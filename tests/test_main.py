@@ -71,7 +71,7 @@ def wait_for(address: str) -> int:
     ("settings", "sentence"),
     [
         ({"HOST": "0.0.0.0"}, "SHARDPLAN_ALLOW_REMOTE=true"),
-        ({"SHARDPLAN_ACCESS": "keys"}, "the only mode is 'open'"),
+        ({"SHARDPLAN_ACCESS": "closed"}, "SHARDPLAN_ACCESS: "),
         ({"PORT": "http"}, "PORT: "),
         ({"SHARDPLAN_DATABASE_URL": "mysql://x"}, "use sqlite:///path"),
         ({"SHARDPLAN_DATABASE_URL": "sqlite:////proc/nothing/x.db"}, "cannot be opened"),

@@ -23,6 +23,7 @@ LOADED_BY_NAME = {
     "jinja2": "what the fragments' renderer renders with",
     "plotly": "the local copy of plotly.js, found among its files",
     "psycopg": "the driver that a PostgreSQL URL names",
+    "redis": "what the limits are shared through between replicas",
     "python-multipart": "what reads the forms of pages",
     "uharfbuzz": "what fpdf2 joins and turns letters with",
     "uvloop": "uvicorn's event loop",

@@ -146,7 +146,9 @@ def test_whatever_can_be_seen_is_a_name(name: str) -> None:
 
 
 def test_a_rule_about_the_whole_body_points_at_the_whole_body() -> None:
-    assert errors_of(NewModelProfile, {"name": "x"}) == {"": "Give either config or base."}
+    assert errors_of(NewModelProfile, {"name": "x"}) == {
+        "": "Give exactly one of config, base, dimensions or repository."
+    }
 
 
 def test_no_sentence_is_left_to_the_library() -> None:
