@@ -42,9 +42,8 @@ def fill_up(ballast: IO[bytes]) -> None:
 
 def fill(file: Path) -> None:
     """Takes all the space that is left."""
-    with file.open("wb", buffering=0) as ballast:
-        with pytest.raises(OSError, match="No space left"):
-            fill_up(ballast)
+    with file.open("wb", buffering=0) as ballast, pytest.raises(OSError, match="No space left"):
+        fill_up(ballast)
 
 
 def save(server: Server, number: int) -> Answer:
