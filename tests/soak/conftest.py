@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak.databases import another_url
 from tests.soak.server import Server
 
 HERE = Path(__file__).parent
@@ -57,3 +58,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("soak")
     with Server(f"sqlite:///{folder}/shardplan.db", folder) as server:
         yield server
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str, tmp_path: Path) -> str:
+    """The URL of an empty database of PostgreSQL."""
+    return another_url(postgres_url, tmp_path)
