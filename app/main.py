@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=ENGINE_VERSION,
         description="Predicts the GPU memory of distributed training and says whether a job fits.",
         lifespan=lifespan,
+        openapi_url=None,  # `install_openapi` serves ours
         # Their scripts are inline and from another host: our content security policy forbids both.
         docs_url=None,
         redoc_url=None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse
 
 from app.http.problems import MEDIA_TYPE, TITLES
 from app.schemas.problems import Problem
@@ -37,18 +39,26 @@ def operation_id(route: APIRoute) -> str:
 def install_openapi(
     app: FastAPI, examples: Callable[[], Mapping[str, object]], *, one_host: bool = True
 ) -> None:
-    """Replaces the framework's document, whose 422 is not what we answer.
+    """Serves a document of our own at `/openapi.json`: the framework's 422 is not what we answer.
 
-    `examples` gives answers by operation id; they are made when the document is first asked for.
+    `examples` gives answers by operation id; they are made when the document is first asked for,
+    which takes seconds: in a thread, so that other requests go on.
     `one_host` tells whether requests for other host names are refused.
     """
 
+    making = threading.Lock()
+
     def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app, examples(), {500, 421} if one_host else {500})
-        return app.openapi_schema
+        with making:
+            if app.openapi_schema is None:
+                app.openapi_schema = _document(app, examples(), {500, 421} if one_host else {500})
+            return app.openapi_schema
+
+    def serve_document() -> JSONResponse:
+        return JSONResponse(document())
 
     app.openapi = document  # type: ignore[method-assign]
+    app.add_api_route("/openapi.json", serve_document, include_in_schema=False)
 
 
 def _document(
