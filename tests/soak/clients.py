@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tests.factories import Json, new_hardware_profile
@@ -56,34 +57,27 @@ class Client:
 
     def repeat(self, server: Server) -> None:
         """Repeats what had no answer: the creation with its key; of the change it looks what is."""
-        connection = server.connection()
-        try:
-            if self.open_creation is not None:
+        if self.open_creation is not None:
+            with closing(server.connection()) as connection:
                 self._create(connection)
-            if self.open_change is not None:
-                version = self._version(connection, self.open_change)
-                # A change without an answer was made, or was not; nothing else can be.
-                if version - self.versions[self.open_change] not in (0, 1):
-                    self.refused.append(f"{self.open_change} has version {version}")
-                self.versions[self.open_change] = version
-                self.open_change = None
-        finally:
-            connection.close()
+        if self.open_change is not None:
+            version = self._version(server, self.open_change)
+            # A change without an answer was made, or was not; nothing else can be.
+            if version - self.versions[self.open_change] not in (0, 1):
+                self.refused.append(f"{self.open_change} has version {version}")
+            self.versions[self.open_change] = version
+            self.open_change = None
 
     def lost(self, server: Server, among: int | None = None) -> list[str]:
         """Ids of what was acknowledged and is not there, or is not as it was left.
 
         With `among`, only so many of the last ones are looked at.
         """
-        connection = server.connection()
-        try:
-            return [
-                profile
-                for profile in list(self.versions)[-(among or len(self.versions)) :]
-                if self._version(connection, profile) != self.versions[profile]
-            ]
-        finally:
-            connection.close()
+        return [
+            profile
+            for profile in list(self.versions)[-(among or len(self.versions)) :]
+            if self._version(server, profile) != self.versions[profile]
+        ]
 
     def _document(self, name: str) -> Json:
         return new_hardware_profile(name=name)
@@ -109,8 +103,8 @@ class Client:
             self.refused.append(f"{answer.status} {answer.body[:300]!r}")
         self.open_change = None
 
-    def _version(self, connection: http.client.HTTPConnection, profile: str) -> int:
-        answer = send(connection, "GET", f"{PROFILES}/{profile}")
+    def _version(self, server: Server, profile: str) -> int:
+        answer = server.request("GET", f"{PROFILES}/{profile}")
         return int(answer.headers["etag"].strip('"')) if answer.status == 200 else 0
 
 
@@ -118,13 +112,9 @@ def every_profile(server: Server) -> list[Json]:
     """All hardware profiles, page by page."""
     found: list[Json] = []
     path = f"{PROFILES}?limit=100"
-    connection = server.connection()
-    try:
-        while True:
-            page = send(connection, "GET", path).json()
-            found += page["items"]
-            if not page["next_cursor"]:
-                return found
-            path = f"{PROFILES}?limit=100&cursor={page['next_cursor']}"
-    finally:
-        connection.close()
+    while True:
+        page = server.request("GET", path).json()
+        found += page["items"]
+        if not page["next_cursor"]:
+            return found
+        path = f"{PROFILES}?limit=100&cursor={page['next_cursor']}"
