@@ -7,7 +7,6 @@ from functools import cached_property
 from time import perf_counter
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -73,19 +72,14 @@ class ObservingMiddleware:
             )
 
     def _template(self, scope: Scope) -> str:
-        route = scope.get("route")
-        if route is not None:
-            return self._templates.get(id(route), _NOWHERE)
+        """The whole template; a matched route knows only its own part, without its router's."""
+        matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+        if matched is not None:
+            return str(matched.path_format)
         for mount in self._mounts:
             if scope["path"].startswith(f"{mount}/"):
                 return f"{mount}/{{path}}"
         return _NOWHERE
-
-    @cached_property
-    def _templates(self) -> dict[int, str]:
-        """Whole templates; a matched route knows its own part without its router's prefix."""
-        contexts = iter_route_contexts(self._product.routes)
-        return {id(context.original_route): context.path or _NOWHERE for context in contexts}
 
     @cached_property
     def _mounts(self) -> list[str]:
