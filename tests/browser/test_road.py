@@ -27,7 +27,7 @@ def test_a_plan_is_edited_saved_shared_and_reopened(open_page: OpenPage, forgive
 
     page.get_by_role("button", name="Make a link").click()
     link = page.locator("#share-link").input_value()
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("region", name="Link to this plan").get_by_role("button").click()
     expect(page.get_by_text("Copied", exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == link
 
