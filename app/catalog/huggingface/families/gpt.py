@@ -245,4 +245,4 @@ def gpt_neox(c: Config) -> ModelSpec:
 
 def positions(c: Config, default: int) -> int:
     """How many learned positions there are, by either of the two names that files use."""
-    return c.integer(("npositions", "max_position_embeddings"), default, most=10_000_000)
+    return c.integer(("n_positions", "max_position_embeddings"), default, most=10_000_000)
