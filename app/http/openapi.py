@@ -45,7 +45,6 @@ def install_openapi(
     which takes seconds: in a thread, so that other requests go on.
     `one_host` tells whether requests for other host names are refused.
     """
-
     making = threading.Lock()
 
     def document() -> dict[str, Any]:
