@@ -65,7 +65,12 @@ def describe(model_type: str, asked: set[str]) -> dict[str, Any]:
         for name in match.groups()
         if name in asked and name not in defaults
     }
-    entry = {"defaults": defaults, "aliases": dict(config.attribute_map), "others": sorted(beside)}
+    entry = {
+        "class": model.__name__,
+        "defaults": defaults,
+        "aliases": dict(config.attribute_map),
+        "others": sorted(beside),
+    }
     return {key: value for key, value in entry.items() if value or key == "defaults"}
 
 

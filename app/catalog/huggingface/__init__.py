@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 import app.catalog.huggingface.families  # noqa: F401  (registers every family)
-from app.catalog.huggingface.class_keys import class_keys
-from app.catalog.huggingface.reading import ROOT_POINTER, Config, check_size
+from app.catalog.huggingface.class_keys import class_keys, of_class
+from app.catalog.huggingface.reading import ROOT_POINTER, TEXT_SECTIONS, Config, check_size
 from app.catalog.huggingface.registry import FAMILIES, NESTED, Family
 from app.catalog.huggingface.towers import Towers, has_towers, sentence, ties, towers_of
 from app.domain.architecture import ModelSpec
@@ -74,9 +74,10 @@ def _with_towers(spec: ModelSpec, config: Mapping[str, Any], *, trained: bool) -
 
 
 def _text_config(config: Mapping[str, Any]) -> Config:
-    nested = config.get("text_config")
-    if isinstance(nested, dict):
-        return Config(nested, "/model/config/text_config", outer=config)
+    for section in TEXT_SECTIONS:
+        nested = config.get(section)
+        if isinstance(nested, dict):
+            return Config(nested, f"{ROOT_POINTER}/{section}", outer=config)
     return Config(config)
 
 
@@ -88,12 +89,16 @@ def _family(c: Config, config: Mapping[str, Any]) -> Family:
             if found:
                 return found
     top = Config(config)
+    named = _named_class(config)
     if not isinstance(outer, str):
+        if named in FAMILIES:
+            return FAMILIES[named]
         return top.refuse(
             "model_type",
             'model_type is missing; add the one of the model\'s own config.json, such as "llama".',
         )
-    near = get_close_matches(outer, supported_model_types(), n=3, cutoff=0.5) or ["llama"]
+    alike = get_close_matches(outer, supported_model_types(), n=3, cutoff=0.5)
+    near = list(dict.fromkeys([named] * bool(named) + alike))[:3] or ["llama"]
     quoted = ", ".join(f'"{name}"' for name in near)
     return top.refuse(
         "model_type",
@@ -104,7 +109,16 @@ def _family(c: Config, config: Mapping[str, Any]) -> Family:
     )
 
 
+def _named_class(config: Mapping[str, Any]) -> str:
+    """The `model_type` whose causal class `architectures` names; empty where none is known."""
+    stated = config.get("architectures")
+    names = [name for name in stated if isinstance(name, str)] if isinstance(stated, list) else []
+    return next((of_class()[name] for name in names if name in of_class()), "")
+
+
 def _ignored(config: Mapping[str, Any], towers: Towers) -> Iterator[str]:
+    if _text_config(config).find("model_type")[1] is None and "model_type" not in config:
+        yield f"model_type is missing: architectures names {_named_class(config)}'s class."
     if towers == "none" and has_towers(config):
         yield (
             "The vision or audio tower is not counted: the text model alone is trained. Choose "

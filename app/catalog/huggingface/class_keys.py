@@ -18,8 +18,12 @@ COMMON = frozenset({"per_layer_config", "partial_rotary_factor", "rotary_pct", "
 
 
 class ClassKeys(NamedTuple):
-    """A class's fields with their `defaults`, their `aliases`, and `others` without a default."""
+    """A class's fields with their `defaults`, their `aliases`, and `others` without a default.
 
+    `name` is that of the causal language model, as `architectures` has it.
+    """
+
+    name: str
     defaults: Mapping[str, Any]
     aliases: Mapping[str, str]
     others: frozenset[str]
@@ -37,7 +41,44 @@ def class_keys() -> Mapping[str, ClassKeys]:
     table: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
     return {
         model_type: ClassKeys(
-            entry["defaults"], entry.get("aliases", {}), frozenset(entry.get("others", ()))
+            entry["class"],
+            entry["defaults"],
+            entry.get("aliases", {}),
+            frozenset(entry.get("others", ())),
         )
         for model_type, entry in table.items()
     }
+
+
+# Names under which files came before transformers, or beside it.
+EARLIER_CLASSES = {
+    "LLaMAForCausalLM": "llama",
+    "RWForCausalLM": "RefinedWebModel",
+    "YiForCausalLM": "Yi",
+    "QWenLMHeadModel": "qwen",
+    "InternLMForCausalLM": "internlm",
+    "InternLM2ForCausalLM": "internlm2",
+    "InternLM3ForCausalLM": "internlm3",
+    "ExaoneForCausalLM": "exaone",
+    "ChatGLMModel": "chatglm",
+    "ChatGLMForConditionalGeneration": "chatglm",
+    "BaichuanForCausalLM": "baichuan",
+    "BaiChuanForCausalLM": "baichuan",
+    "DeepseekForCausalLM": "deepseek",
+    "Phi3SmallForCausalLM": "phi3small",
+    "PhiMoEForCausalLM": "phimoe",
+    "MPTForCausalLM": "mpt",
+    "OLMoForCausalLM": "hf_olmo",
+    "DeciLMForCausalLM": "nemotron-nas",
+    "MiniMaxText01ForCausalLM": "minimax_text_01",
+    "MiniMaxM1ForCausalLM": "minimax_m1",
+    "StableLMEpochForCausalLM": "stablelm_epoch",
+    "HunYuanForCausalLM": "hunyuan",
+}
+
+
+@lru_cache(maxsize=1)
+def of_class() -> Mapping[str, str]:
+    """The `model_type` of a class; of several the one with the shortest name."""
+    known = sorted(class_keys().items(), key=lambda item: len(item[0]), reverse=True)
+    return {**EARLIER_CLASSES, **{keys.name: model_type for model_type, keys in known}}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.catalog.huggingface import blocks
-from app.catalog.huggingface.reading import Config, check_size
+from app.catalog.huggingface.reading import TEXT_SECTIONS, Config, check_size
 from app.domain.architecture import MLP, Layer, ModelSpec
 
 DIMENSIONS_POINTER = "/model/dimensions"
@@ -73,8 +73,8 @@ def _assumption(layer: Layer) -> str:
 
 def dimensions_in(config: Mapping[str, Any]) -> dict[str, Any]:
     """The dimensions that a config of an unknown family states, under our names, unchecked."""
-    nested = config.get("text_config")
-    places = [part for part in (nested, config) if isinstance(part, dict)]
+    nested = (config.get(section) for section in TEXT_SECTIONS)
+    places = [part for part in (*nested, config) if isinstance(part, dict)]
     found: dict[str, Any] = {}
     for name, spellings in SPELLINGS.items():
         stated = (part[key] for part in places for key in spellings if part.get(key) is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -11,6 +12,8 @@ from app.domain.errors import FieldError, InvalidInput
 
 ROOT_POINTER = "/model/config"
 MISSING: Any = object()
+# Where multimodal configs have their text model.
+TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
 
 # Far beyond any model that exists: they keep every product small enough to answer at once.
 MAX_LAYERS = 1_000
@@ -235,6 +238,16 @@ class Config:
         self.complain(key, f"{key} must be a list of layer numbers from 0 to {length - 1}.")
         return frozenset()
 
+    def each(self, key: str, length: int) -> tuple[int, ...] | None:
+        """A list of `length` whole numbers, one for each layer; None where absent or null."""
+        _, value = self.find(key)
+        if value is None:
+            return None
+        if isinstance(value, list) and len(value) == length and all(type(v) is int for v in value):
+            return tuple(value)
+        self.complain(key, f"{key} must be a list of {length} whole numbers, one for each layer.")
+        return None
+
     def section(self, key: str) -> Config:
         """A nested object, which notes its complaints here; empty where absent."""
         value = self._values.get(key)
@@ -244,6 +257,27 @@ class Config:
         nested = Config(value or {}, self.pointer(key))
         nested._errors, nested._defaults = self._errors, self._defaults
         return nested
+
+    def sections(self, key: str, length: int) -> tuple[Config, ...]:
+        """A list of `length` objects, equal ones as one, which note their complaints here."""
+        _, value = self.find(key)
+        if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+            self.refuse(key, f"{key} must be a list of {length} objects, one for each layer.")
+        if len(value) != length:
+            self.refuse(key, f"{key} has {len(value)} objects where the model has {length} layers.")
+        built: dict[str, Config] = {}
+        for index, part in enumerate(value):
+            nested = Config(part, f"{self.pointer(key)}/{index}")
+            nested._errors, nested._defaults = self._errors, self._defaults
+            built.setdefault(json.dumps(part, sort_keys=True), nested)
+        return tuple(built[json.dumps(part, sort_keys=True)] for part in value)
+
+    def level(self, *keys: str) -> None:
+        """Read a list of equal numbers, one for each layer, as that number."""
+        for key in keys:
+            value = self._values.get(key)
+            if isinstance(value, list) and value and all(v == value[0] for v in value):
+                self._values = {**self._values, key: value[0]}
 
     def tied(self, default: bool) -> bool:
         """`tie_word_embeddings`, here or in the enclosing multimodal config."""

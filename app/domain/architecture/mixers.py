@@ -19,7 +19,7 @@ Projection = Literal["q", "k", "v", "qkv", "o", "gate", "q_norm", "k_norm"]
 class AttentionNames:
     """How a family names its attention's parts, in registration order.
 
-    A part that is not listed is not built.
+    A part that is not listed is not built. An empty `module` puts them in the layer itself.
     """
 
     module: str = "self_attn"
@@ -97,8 +97,9 @@ class Attention:
         found: list[Tensor] = []
         if self.sinks:
             found += parameter(f"{self.names.module}.sinks", self.heads)
+        at = f"{self.names.module}." if self.names.module else ""
         for part, leaf in self.names.parts:
-            name = f"{self.names.module}.{leaf}"
+            name = at + leaf
             if part == "o":
                 found += linear(name, q, hidden_size, self.output_bias, self.conv1d)
             elif part in ("q_norm", "k_norm"):

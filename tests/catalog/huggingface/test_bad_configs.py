@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.catalog.huggingface import spec_from_config
+from app.catalog.huggingface import read_config, spec_from_config
 from app.domain.architecture import ModelSpec
 from app.domain.errors import InvalidInput
 
@@ -112,6 +112,21 @@ def test_an_unknown_model_type_names_the_nearest(model_type: str, near: str) -> 
 @pytest.mark.parametrize("config", [{}, {"model_type": None}, {"model_type": 7}])
 def test_a_missing_model_type_is_named(config: dict[str, Any]) -> None:
     assert "model_type is missing" in complaints(config)["/model/config/model_type"]
+
+
+def test_an_unknown_model_type_names_the_one_whose_class_the_file_names() -> None:
+    found = complaints({**GOOD, "model_type": "mine", "architectures": ["Qwen3MoeForCausalLM"]})
+    assert 'such as "qwen3_moe"' in found["/model/config/model_type"]
+
+
+def test_a_missing_model_type_is_that_of_the_class_that_the_file_names() -> None:
+    untyped = {key: value for key, value in GOOD.items() if key != "model_type"}
+    reading = read_config({**untyped, "architectures": ["MistralForCausalLM"]}, "x")
+    assert reading.spec.model_type == "mistral"
+    assert "architectures names mistral's class" in reading.ignored[0]
+    assert "model_type is missing" in next(
+        iter(complaints({**untyped, "architectures": 3}).values())
+    )
 
 
 def test_pointers_lead_into_the_text_config_and_escape_its_keys() -> None:

@@ -3,6 +3,7 @@
 from app.catalog.huggingface.families import (
     classic,
     deepseek,
+    early,
     gemma,
     gpt,
     hybrid,
@@ -16,6 +17,7 @@ from app.catalog.huggingface.families import (
 __all__ = [
     "classic",
     "deepseek",
+    "early",
     "gemma",
     "gpt",
     "hybrid",

@@ -168,7 +168,8 @@ def minimax(c: Config) -> ModelSpec:
     lightning = LightningAttention(
         full.heads, full.head_dim, c.integer("block_size", 256, most=1_000_000)
     )
-    kinds = c.names("layer_types", count, LINEAR_KINDS, lambda i: LINEAR if i % 2 else FULL)
+    stated = c.each("attn_type_list", count) or tuple(1 - i % 2 for i in range(count))
+    kinds = c.names("layer_types", count, LINEAR_KINDS, lambda i: FULL if stated[i] else LINEAR)
     moe = mixture(c, experts=8, per_token=2, width_key="intermediate_size", parts=ROUTER_FIRST)
     layers = stack(
         kinds,

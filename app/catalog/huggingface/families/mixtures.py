@@ -233,7 +233,11 @@ def hy_v3(c: Config) -> ModelSpec:
 
 @family("HunYuan MoE", "hunyuan_v1_moe")
 def hunyuan_moe(c: Config) -> ModelSpec:
-    """HunYuanMoEV1ForCausalLM: one shared network as wide as an expert."""
+    """HunYuanMoEV1ForCausalLM: one shared network as wide as an expert.
+
+    Its files state the experts of every layer; layers that differ are refused.
+    """
+    c.level("moe_topk", "num_experts")
     mixer = attention(c, qk_norm="head", names=HUNYUAN_NAMES, **biased(c))
     width = c.integer("intermediate_size")
     moe = _narrow(c, shared_width=width, router_linear=True, parts=HUNYUAN_PARTS)

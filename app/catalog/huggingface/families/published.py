@@ -5,9 +5,19 @@ Their layers are as the modeling file of each repository builds them; nothing of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from app.catalog.huggingface.blocks import attention, decoder, dense, hidden_size, layer_count
+from app.catalog.huggingface.blocks import (
+    HEADS,
+    attention,
+    decoder,
+    dense,
+    head_dim_of,
+    hidden_size,
+    layer_count,
+    stack,
+)
 from app.catalog.huggingface.reading import MAX_HEAD_DIM, MAX_HEADS, MAX_VOCABULARY, Config
 from app.catalog.huggingface.registry import family
 from app.domain.architecture import (
@@ -41,18 +51,40 @@ CHATGLM_ROOT: Root = (
     ("norm", "transformer.encoder.final_layernorm"),
     ("head", "transformer.output_layer"),
 )
+PHI3_SMALL_ROOT: Root = (
+    ("embedding", "model.embed_tokens"),
+    ("layers", "model.layers"),
+    ("norm", "model.final_layernorm"),
+    ("head", "lm_head"),
+)
+BLOCK_SPARSE_NOTE = (
+    "Every second layer of Phi-3 small attends to blocks: full attention is assumed there."
+)
 EXAONE_PARTS: tuple[tuple[Projection, str], ...] = (
     *AttentionNames().parts[:3],
     ("o", "out_proj"),
 )
 
 
-def _published(c: Config, layer: Layer, source: str, **facts: Any) -> ModelSpec:
+def published(
+    c: Config, layers: tuple[Layer, ...], source: str, *, packed: bool = False, **facts: Any
+) -> ModelSpec:
+    """A whole model, which says where its layers come from.
+
+    `packed`: routed experts, which the repository's code keeps apart and which count here as
+    transformers packs those of other families.
+    """
     note = (
         f"transformers has no class for this family: its layers are read as {source} of the "
         "model's repository builds them."
     )
-    return decoder(c, (layer,) * layer_count(c), assumptions=(note,), **facts)
+    if packed:
+        note += " Its experts count as one tensor for each projection of a layer."
+    return decoder(c, layers, assumptions=(note,), **facts)
+
+
+def _published(c: Config, layer: Layer, source: str, **facts: Any) -> ModelSpec:
+    return published(c, (layer,) * layer_count(c), source, **facts)
 
 
 @family("InternLM", "internlm")
@@ -128,3 +160,68 @@ def baichuan(c: Config) -> ModelSpec:
     names = AttentionNames(parts=(("qkv", "W_pack"), ("o", "o_proj")))
     layer = Layer(hidden_size(c), attention(c, names=names), dense(c), modules=LLAMA_MODULES)
     return _published(c, layer, "modeling_baichuan.py")
+
+
+@family("Phi-3 small", "phi3small")
+def phi3_small(c: Config) -> ModelSpec:
+    """Phi3SmallForCausalLM (modeling_phi3_small.py): layer norms, biases, gate and up in one."""
+    names = AttentionNames(parts=(("qkv", "query_key_value"), ("o", "dense")))
+    mlp = DenseMLP(
+        c.integer("ff_intermediate_size", 14_336),
+        bias=True,
+        activation="gelu",
+        fused_gate_up=True,
+        names=("up_proj", "down_proj"),
+    )
+    layer = Layer(
+        hidden_size(c),
+        attention(c, kv_heads=8, qkv_bias=True, output_bias=True, names=names),
+        mlp,
+        "layernorm",
+    )
+    spec = _published(
+        c, layer, "modeling_phi3_small.py", root=PHI3_SMALL_ROOT, norm="layernorm", tied=True
+    )
+    return replace(spec, assumptions=(*spec.assumptions, BLOCK_SPARSE_NOTE))
+
+
+@family("Nemotron NAS", "nemotron-nas")
+def nemotron_nas(c: Config) -> ModelSpec:
+    """DeciLMForCausalLM (modeling_decilm.py): Llama with each layer's blocks stated apart."""
+    stated = c.sections("block_configs", layer_count(c))
+    layers = stack(stated, lambda block: _decided(c, block))
+    return published(c, layers, "modeling_decilm.py")
+
+
+def _decided(c: Config, block: Config) -> Layer:
+    """One layer: attention of so many heads a group, a network of so many widths, or neither."""
+    h, heads = hidden_size(c), c.integer(HEADS, most=MAX_HEADS)
+    attends, feeds = block.section("attention"), block.section("ffn")
+    mixer = mlp = None
+    if _is_built(attends):
+        group = attends.integer("n_heads_in_group", most=heads)
+        bias = c.flag("attention_bias", False)
+        mixer = Attention(
+            heads,
+            max(1, heads // group),
+            head_dim_of(c, heads),
+            qkv_bias=bias,
+            output_bias=bias,
+            rotary_dim=head_dim_of(c, heads),
+        )
+    if _is_built(feeds):
+        wide = int(2 * feeds.number("ffn_mult", 1.0, least=0, most=1000) * h / 3)
+        mlp = DenseMLP(max(256, -(-wide // 256) * 256), bias=c.flag("mlp_bias", False))
+    if mixer is None and mlp is None:
+        block.complain("attention", "A layer must have attention, a network or both.")
+    modules = (*("mixer", "input_layernorm") * (mixer is not None),)
+    modules += (*("mlp", "post_attention_layernorm") * (mlp is not None),)
+    return Layer(h, mixer, mlp, modules=modules)
+
+
+def _is_built(part: Config) -> bool:
+    if part.flag("replace_with_linear", False):
+        part.complain(
+            "replace_with_linear", "One linear instead of a block is not modelled; leave it false."
+        )
+    return not part.flag("no_op", False)
