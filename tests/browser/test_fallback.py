@@ -90,7 +90,7 @@ def test_a_hanging_cdn_without_local_copies_leaves_a_plain_form(open_page: OpenP
 def test_without_javascript_everything_is_there(open_page: OpenPage) -> None:
     page = open_page("/", java_script_enabled=False)
     expect(page.locator(".row .bar rect.c-weights").first).to_be_visible()
-    page.locator("[name=method][value=lora]").check(force=True)
+    page.locator("label:has([name=method][value=lora])").click()
     page.locator("#f-sequence_length").fill("4k")
     page.get_by_role("button", name="Update").click()
     assert page.locator("#f-sequence_length").input_value() == "4,096"
