@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from app.cli import backup, keys, restore
+from app.cli import backup, keys, migrate, restore
 from app.domain.errors import InvalidInput
 from app.services.errors import ServiceError
 from app.settings import Settings
@@ -16,7 +16,7 @@ from app.storage.backups import BackupFailed
 from app.storage.errors import SchemaTooNew, StorageUnavailable
 
 # Each has `add_to(commands)`, which sets `run(arguments, settings)` as its parser's default.
-COMMANDS = (keys, backup, restore)
+COMMANDS = (keys, migrate, backup, restore)
 
 
 def parser() -> argparse.ArgumentParser:

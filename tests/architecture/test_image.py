@@ -7,10 +7,13 @@ import re
 import shlex
 import subprocess
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from app.cli.__main__ import parser
+from app.http.serving import ANSWER_SECONDS
 from app.settings import Settings
 from tests.architecture.repository import ROOT
 
@@ -80,8 +83,12 @@ def test_the_image_starts_what_make_run_starts() -> None:
 def test_every_base_image_is_pinned_to_a_full_version() -> None:
     bases = [line.split()[0] for line in arguments("FROM")]
     assert len(bases) == 3
-    for base in [*bases, compose()["services"]["postgres"]["image"]]:
-        assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-slim)?-bookworm(-slim)?", base), base
+    images = {service["image"] for service in compose()["services"].values()} - {"shardplan"}
+    assert len(images) == 3
+    for base in {*bases, *images}:
+        assert re.fullmatch(
+            r"[a-z/]+:\d+\.\d+(\.\d+)?-((slim-)?bookworm|bookworm-slim|alpine)", base
+        ), base
 
 
 def test_the_image_runs_as_an_ordinary_user_and_reports_its_health() -> None:
@@ -127,13 +134,93 @@ def test_everything_that_is_copied_exists_and_is_let_through() -> None:
 def test_compose_serves_on_loopback_from_a_volume_with_postgresql_as_a_profile() -> None:
     document = compose()
     app, postgres = document["services"]["app"], document["services"]["postgres"]
-    assert document["services"].keys() == {"app", "postgres"}
     assert app["ports"] == ["127.0.0.1:8000:8000"]
     assert "profiles" not in app
-    assert postgres["profiles"] == ["postgres"]
+    assert "postgres" in postgres["profiles"]
     assert "ports" not in postgres
     assert app["depends_on"]["postgres"] == {"condition": "service_healthy", "required": False}
-    mounts = [mount.split(":") for service in (app, postgres) for mount in service["volumes"]]
-    assert {name for name, _ in mounts} == document["volumes"].keys()
-    assert ["data", arguments("VOLUME")[0]] in mounts
+    assert f"data:{arguments('VOLUME')[0]}" in app["volumes"]
     assert set(app["environment"]) <= environment().keys()
+
+
+def replicas() -> dict[str, Any]:
+    """The services of the profile with a proxy, by name."""
+    services = compose()["services"].items()
+    return {
+        name: service for name, service in services if "replicas" in service.get("profiles", [])
+    }
+
+
+def test_two_replicas_wait_for_one_migration_and_for_what_they_share() -> None:
+    services = replicas()
+    assert services.keys() == {"postgres", "valkey", "migrate", "replica-1", "replica-2", "proxy"}
+    migrate, one, other = (services[name] for name in ("migrate", "replica-1", "replica-2"))
+    assert one == other
+    assert migrate["command"] == [".venv/bin/python", "-m", "app.cli", "migrate"]
+    assert parser().parse_args(migrate["command"][3:]).run
+    assert migrate["restart"] == "no"
+    assert migrate["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert one["depends_on"] == {
+        "migrate": {"condition": "service_completed_successfully"},
+        "valkey": {"condition": "service_healthy"},
+    }
+    assert services["proxy"]["depends_on"] == {
+        name: {"condition": "service_healthy"} for name in ("replica-1", "replica-2")
+    }
+    for name, service in services.items():
+        assert service["healthcheck"], name
+    assert "/readyz" in one["healthcheck"]["test"][-1]
+    compile(one["healthcheck"]["test"][-1], "healthcheck", "exec")
+
+
+def test_only_the_proxy_of_the_replicas_is_published_and_on_loopback_unless_told() -> None:
+    services = replicas()
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert published == {
+        "proxy": [f"${{PUBLISH_ON:-127.0.0.1}}:{port}:{port}" for port in (80, 443)]
+    }
+    document = compose()
+    assert document["networks"]["inside"]["internal"] is True
+    for name in services.keys() - {"proxy"}:
+        assert services[name]["networks"] == ["inside"], name
+
+
+def test_replicas_ask_for_keys_count_together_and_believe_the_proxy_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, proxy = replicas()["replica-1"], replicas()["proxy"]
+    for name, value in (environment() | one["environment"]).items():
+        monkeypatch.setenv(name, value)
+
+    settings = Settings()
+
+    assert (settings.access, settings.allow_remote) == ("keys", False)
+    assert settings.database_url.endswith("@postgres/shardplan")
+    assert urlsplit(settings.rate_limit_url).hostname == "valkey"
+    assert settings.trusted_proxies == proxy["networks"]["inside"]["ipv4_address"]
+    stops_after = int(one["stop_grace_period"].removesuffix("s"))
+    assert stops_after > settings.shutdown_grace_seconds + ANSWER_SECONDS
+
+
+def test_every_volume_that_is_mounted_is_declared_and_every_file_exists() -> None:
+    document = compose()
+    mounts = [m.split(":")[0] for s in document["services"].values() for m in s.get("volumes", [])]
+    files = {mount for mount in mounts if mount.startswith(".")}
+    assert set(mounts) - files == document["volumes"].keys()
+    assert files == {"./docs/deploy/Caddyfile"}
+    assert all((ROOT / file).is_file() for file in files)
+
+
+def test_the_proxy_ends_tls_hides_the_operators_addresses_and_asks_who_is_ready() -> None:
+    text = re.sub(r"#.*", "", (ROOT / "docs/deploy/Caddyfile").read_text())
+    upstreams = re.findall(r"replica-\d:\d+", text)
+    assert upstreams == [f"{name}:8000" for name in ("replica-1", "replica-2")]
+    assert re.search(r"^@operators path /metrics /readyz$", text.replace("\t", ""), re.MULTILINE)
+    assert "respond @operators 404" in text
+    assert "health_uri /readyz" in text
+    assert "trusted_proxies" not in text, "what a client says about its address is not believed"
+    # Caddy's own defaults: certificates by itself, TLS 1.2 and 1.3, plain http redirected.
+    assert not re.search(r"\btls\b|auto_https|disable_redirects|insecure", text)
+    sites = re.findall(r"^(\S.*?) \{$", text, re.MULTILINE)
+    assert sites == ["{$SITE_ADDRESS:localhost}", "http://127.0.0.1:2020"]
+    assert replicas()["proxy"]["environment"] == {"SITE_ADDRESS": "${SITE_ADDRESS:-localhost}"}
