@@ -12,12 +12,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app.http.security_headers import CDN
 from app.web.assets import LIBRARIES, VENDOR
+from benchmarks.chromium import FLAGS
 from benchmarks.statistics import Times, report
 
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 LOADS = 15

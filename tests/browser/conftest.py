@@ -19,12 +19,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playw
 
 from app.http.security_headers import CDN
 from app.web.assets import LIBRARIES, VENDOR
+from benchmarks.chromium import FLAGS
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 PATIENCE_MS = 15_000
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
