@@ -13,7 +13,9 @@ import inspect
 import json
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -43,6 +45,17 @@ def asked_for() -> set[str]:
     return found
 
 
+def _beside(config: type) -> ModuleType:
+    return import_module(config.__module__.replace("configuration_", "modeling_"))
+
+
+def causal_class(config: type) -> Any:
+    """The causal language model of a config class; None where it has none of its own."""
+    if config in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return MODEL_FOR_CAUSAL_LM_MAPPING[config]
+    return getattr(_beside(config), config.__name__.replace("Config", "ForCausalLM"), None)
+
+
 def describe(model_type: str, asked: set[str]) -> dict[str, Any]:
     """The keys of one class that are asked for."""
     config = CONFIG_MAPPING[model_type]
@@ -54,10 +67,9 @@ def describe(model_type: str, asked: set[str]) -> dict[str, Any]:
         key = config.attribute_map.get(field.name, field.name)
         if key in asked | set(config.attribute_map.values()):
             defaults[key] = value if _plain(value) else None
-    model = MODEL_FOR_CAUSAL_LM_MAPPING[config]
-    sources = [
-        _ROTARY.sub("", inspect.getsource(sys.modules[part.__module__])) for part in (config, model)
-    ]
+    causal = causal_class(config)
+    modules = (inspect.getmodule(config), inspect.getmodule(causal) if causal else _beside(config))
+    sources = [_ROTARY.sub("", inspect.getsource(module)) for module in modules if module]
     beside = {
         name
         for source in sources
@@ -66,7 +78,7 @@ def describe(model_type: str, asked: set[str]) -> dict[str, Any]:
         if name in asked and name not in defaults
     }
     entry = {
-        "class": model.__name__,
+        "class": causal.__name__ if causal else "",
         "defaults": defaults,
         "aliases": dict(config.attribute_map),
         "others": sorted(beside),
@@ -80,15 +92,10 @@ def _plain(value: object) -> bool:
     )
 
 
-def _is_causal(model_type: str) -> bool:
-    found = model_type in CONFIG_MAPPING
-    return found and CONFIG_MAPPING[model_type] in MODEL_FOR_CAUSAL_LM_MAPPING
-
-
 def table() -> str:
     """The whole file: one line for each class that transformers has."""
     asked = asked_for()
-    known = [t for t in sorted(FAMILIES) if _is_causal(t)]
+    known = [t for t in sorted(FAMILIES) if t in CONFIG_MAPPING]
     lines = [f"{json.dumps(t)}: {json.dumps(describe(t, asked))}" for t in known]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

@@ -10,7 +10,7 @@ from typing import Any
 import app.catalog.huggingface.families  # noqa: F401  (registers every family)
 from app.catalog.huggingface.class_keys import class_keys, of_class
 from app.catalog.huggingface.reading import ROOT_POINTER, TEXT_SECTIONS, Config, check_size
-from app.catalog.huggingface.registry import FAMILIES, NESTED, Family
+from app.catalog.huggingface.registry import FAMILIES, NESTED, WRAPPER_DEFAULTS, Family
 from app.catalog.huggingface.towers import Towers, has_towers, sentence, ties, towers_of
 from app.domain.architecture import ModelSpec
 
@@ -77,6 +77,7 @@ def _text_config(config: Mapping[str, Any]) -> Config:
     for section in TEXT_SECTIONS:
         nested = config.get(section)
         if isinstance(nested, dict):
+            nested = {**WRAPPER_DEFAULTS.get(str(config.get("model_type")), {}), **nested}
             return Config(nested, f"{ROOT_POINTER}/{section}", outer=config)
     return Config(config)
 

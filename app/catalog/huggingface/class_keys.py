@@ -20,7 +20,8 @@ COMMON = frozenset({"per_layer_config", "partial_rotary_factor", "rotary_pct", "
 class ClassKeys(NamedTuple):
     """A class's fields with their `defaults`, their `aliases`, and `others` without a default.
 
-    `name` is that of the causal language model, as `architectures` has it.
+    `name` is that of the causal language model, as `architectures` has it; empty where the text
+    model exists only within a multimodal one.
     """
 
     name: str
@@ -41,7 +42,7 @@ def class_keys() -> Mapping[str, ClassKeys]:
     table: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
     return {
         model_type: ClassKeys(
-            entry["class"],
+            entry.get("class", ""),
             entry["defaults"],
             entry.get("aliases", {}),
             frozenset(entry.get("others", ())),
@@ -81,4 +82,4 @@ EARLIER_CLASSES = {
 def of_class() -> Mapping[str, str]:
     """The `model_type` of a class; of several the one with the shortest name."""
     known = sorted(class_keys().items(), key=lambda item: len(item[0]), reverse=True)
-    return {**EARLIER_CLASSES, **{keys.name: model_type for model_type, keys in known}}
+    return {**EARLIER_CLASSES, **{keys.name: model_type for model_type, keys in known if keys.name}}

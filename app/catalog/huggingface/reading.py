@@ -279,6 +279,13 @@ class Config:
             if isinstance(value, list) and value and all(v == value[0] for v in value):
                 self._values = {**self._values, key: value[0]}
 
+    def over(self, defaults: Mapping[str, Any]) -> Config:
+        """The same config where other values stand in for absent keys."""
+        stated = {key: value for key, value in self._values.items() if value is not None}
+        other = Config({**defaults, **stated}, self._pointer)
+        other._errors = self._errors
+        return other
+
     def tied(self, default: bool) -> bool:
         """`tie_word_embeddings`, here or in the enclosing multimodal config."""
         outer = self._outer.get("tie_word_embeddings")

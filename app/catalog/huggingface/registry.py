@@ -24,6 +24,15 @@ FAMILIES: dict[str, Family] = {}
 # Multimodal model types, of which the text model is planned, and that text model's own type.
 NESTED: dict[str, str] = {
     "llama4": "llama4_text",
+    "mllama": "mllama_text_model",
+    "aya_vision": "cohere2",
+    "deepseek_vl": "llama",
+    "kimi_k25": "deepseek_v3",
+    "glm46v": "glm4v_text",
+    "llava_next_video": "llama",
+    "qwen2_audio": "qwen2",
+    "voxtral": "llama",
+    "gemma3n": "gemma3n_text",
     "gemma3": "gemma3_text",
     "gemma4": "gemma4_text",
     "qwen3_5": "qwen3_5_text",
@@ -43,6 +52,18 @@ NESTED: dict[str, str] = {
     "qwen3_vl_moe": "qwen3_vl_moe_text",
     "glm4v": "glm4v_text",
     "glm4v_moe": "glm4v_moe_text",
+}
+# What a wrapper's class takes for keys that its text part leaves out, before that part's own class.
+WRAPPER_DEFAULTS: dict[str, dict[str, int]] = {
+    "voxtral": {
+        "vocab_size": 131_072,
+        "hidden_size": 3072,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 30,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 131_072,
+        "head_dim": 128,
+    },
 }
 
 

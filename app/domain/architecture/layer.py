@@ -22,7 +22,8 @@ class Layer:
     mixture of experts (`shared`, `router`, `experts`) for that part where a family registers them
     apart, `per_layer_input` for Gemma's gate and projection of `per_layer_input` channels, `altup`
     and `laurel` for what Gemma 3n mixes `altup_inputs` residual streams with and for its low-rank
-    bypass of `laurel_rank` channels, and
+    bypass of `laurel_rank` channels, a name
+    that ends in `_gate` for one learned number, and
     every other name is a norm over `hidden_size` channels. A hybrid model's layer may have a mixer
     alone or a feed-forward block alone.
     """
@@ -68,6 +69,8 @@ class Layer:
                 *linear("laurel.linear_right", self.laurel_rank, h),
                 *norm("laurel.post_laurel_norm", h, self.norm),
             )
+        if module.endswith("_gate") and module not in _MOE_PARTS:
+            return parameter(module, 1)
         if module in _MOE_PARTS and self.moe:
             return self.moe.part(module, h)  # type: ignore[arg-type]
         return norm(module, h, self.norm)
@@ -98,7 +101,8 @@ class Layer:
     def norms(self) -> int:
         """How many norms over the residual stream the layer has (not those inside its mixer)."""
         blocks = {"mixer", "mlp", "per_layer_input", "altup", "laurel"} | _MOE_PARTS
-        return sum(module not in blocks for module in self.modules)
+        found = (m for m in self.modules if m not in blocks and not m.endswith("_gate"))
+        return sum(1 for _ in found)
 
     @cached_property
     def parameters(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 from app.domain.architecture.layer import Layer
@@ -42,6 +43,7 @@ class ModelSpec:
     Counts are parameters of the text model and its `towers`: a tied head counts once, buffers do
     not count. Equality and hash are by identity, so a spec can key caches. `max_position` is the
     longest sequence in tokens (None: unbounded). `positions` are learned position vectors,
+    `embedding_extra` the embedding's rows beyond the vocabulary (Llama 3.2 Vision has eight),
     `head_bias` a bias over the vocabulary, `per_layer_input` the channels per layer of Gemma 4's
     second embedding, of `per_layer_vocab` rows. `embedding_size` is the embedding's width where a
     projection stands between it and the layers (OPT's `word_embed_proj_dim`), `altup_inputs` how
@@ -64,6 +66,7 @@ class ModelSpec:
     max_position: int | None = None
     parallel_residual: bool = False
     positions: int = 0
+    embedding_extra: int = 0
     head_bias: bool = False
     per_layer_input: int = 0
     per_layer_vocab: int = 0
@@ -152,7 +155,7 @@ class ModelSpec:
             bias = Tensor(f"{name}.bias", (self.vocab_size,), "bias")
             return (weight,) * (not self.tied_embeddings) + (bias,) * self.head_bias
         shape, role = {
-            "embedding": ((self.vocab_size, e), "embedding"),
+            "embedding": ((self.vocab_size + self.embedding_extra, e), "embedding"),
             "project_in": ((h, e), "other"),
             "project_out": ((e, h), "other"),
             "positions": ((self.positions, h), "embedding"),
@@ -181,9 +184,11 @@ class ModelSpec:
 
     @cached_property
     def trainable_parameters(self) -> int:
-        """Parameters with a gradient: all but the biases that balance experts without one."""
+        """Parameters with a gradient: all but biases that balance experts and fixed positions."""
         inside = (t for layer in self.layers for t in layer.tensors)
-        return self.total_parameters - sum(t.numel for t in inside if t.role == "frozen")
+        beside = (t for tower in self.towers for t in tower.tensors)
+        fixed = (t.numel for t in chain(inside, beside) if t.role == "frozen")
+        return self.total_parameters - sum(fixed)
 
     @cached_property
     def active_parameters(self) -> int:

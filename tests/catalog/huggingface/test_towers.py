@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.catalog.huggingface import read_config
-from app.catalog.huggingface.towers import WRAPPERS
+from app.catalog.huggingface.towers import LISTENERS, WRAPPERS
 from app.domain.architecture import Tensor
 from app.domain.errors import InvalidInput
 
@@ -19,10 +19,17 @@ MODELS: list[dict[str, Any]] = json.loads(
 )["models"]
 BY_TYPE = {model["config"]["model_type"]: model["config"] for model in MODELS}
 TEXT = ("language_model", "text_model", "lm_head")
+# Of a class that has its towers inside the embedding of its text model.
+BARE_TEXT = ("model.layers.", "model.embed_tokens.", "model.norm.")
 
 
 def is_text(name: str) -> bool:
-    return any(part in TEXT for part in name.split("."))
+    return name.startswith(BARE_TEXT) or any(part in TEXT for part in name.split("."))
+
+
+def towers_of(config: dict[str, Any]) -> list[Tensor]:
+    towers = read_config(config, "x", "trained").spec.towers
+    return [tensor for tower in towers for tensor in tower.tensors]
 
 
 def shapes(tensors: tuple[Tensor, ...]) -> Counter[tuple[int, ...]]:
@@ -31,16 +38,14 @@ def shapes(tensors: tuple[Tensor, ...]) -> Counter[tuple[int, ...]]:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: f"{m['class']}-{len(m['tensors'])}")
 def test_a_tower_has_the_tensors_that_transformers_registers(model: dict[str, Any]) -> None:
-    (tower,) = read_config(model["config"], "x", "trained").spec.towers
     expected = {name: tuple(shape) for name, shape, _ in model["tensors"] if not is_text(name)}
-    assert {t.name: t.shape for t in tower.tensors} == expected
+    assert {t.name: t.shape for t in towers_of(model["config"])} == expected
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: f"{m['class']}-{len(m['tensors'])}")
 def test_a_towers_linears_are_those_of_transformers(model: dict[str, Any]) -> None:
-    (tower,) = read_config(model["config"], "x", "trained").spec.towers
     expected = {name for name, _, linear in model["tensors"] if linear and not is_text(name)}
-    assert {t.name for t in tower.tensors if t.role == "linear"} == expected
+    assert {t.name for t in towers_of(model["config"]) if t.role == "linear"} == expected
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: f"{m['class']}-{len(m['tensors'])}")
@@ -49,11 +54,11 @@ def test_the_whole_model_counts_what_transformers_counts(model: dict[str, Any]) 
     assert shapes(spec.tensors) == Counter(tuple(shape) for _, shape, _ in model["tensors"])
     alone = read_config(model["config"], "x").spec
     head = spec.embedding_parameters * (spec.tied_embeddings - alone.tied_embeddings)
-    assert alone.total_parameters == spec.total_parameters - spec.towers[0].parameters + head
+    assert alone.total_parameters == spec.total_parameters - spec.tower_parameters + head
 
 
 def test_every_tower_that_can_be_read_is_held_against_transformers() -> None:
-    assert set(BY_TYPE) == set(WRAPPERS)
+    assert set(BY_TYPE) == set(WRAPPERS) | set(LISTENERS)
 
 
 def test_left_out_the_text_model_is_read_alone_and_said_so() -> None:
@@ -76,6 +81,18 @@ def test_a_frozen_tower_is_not_trained() -> None:
     assert frozen.trainable_tensors == alone.tensors
     assert trained.trainable_tensors == trained.tensors
     assert frozen.tensors == trained.tensors
+
+
+def test_a_model_that_sees_and_hears_has_two_towers() -> None:
+    towers = read_config(BY_TYPE["phi4_multimodal"], "x", "frozen").spec.towers
+    assert [tower.name for tower in towers] == ["vision tower", "audio tower"]
+    listening = read_config(BY_TYPE["voxtral"], "x", "frozen").spec
+    assert "grow with the sound of a sequence" in listening.assumptions[0]
+
+
+def test_an_encoders_fixed_positions_are_not_trained() -> None:
+    spec = read_config(BY_TYPE["qwen2_audio"], "x", "trained").spec
+    assert spec.total_parameters - spec.trainable_parameters == 12 * 24
 
 
 def test_a_model_without_a_tower_has_none_to_train() -> None:

@@ -125,6 +125,26 @@ def phi(c: Config) -> ModelSpec:
     )
 
 
+@family("Persimmon", "persimmon")
+def persimmon(c: Config) -> ModelSpec:
+    """PersimmonForCausalLM: GPT-NeoX with norms over each head's queries and keys."""
+    names = AttentionNames(parts=(("qkv", "query_key_value"), ("o", "dense"), *NORMED))
+    layer = Layer(
+        hidden_size(c),
+        attention(
+            c,
+            rotary=0.5,
+            qkv_bias=True,
+            output_bias=True,
+            qk_norm="head" if c.flag("qk_layernorm", True) else "none",
+            names=names,
+        ),
+        dense(c, act="relu2", gated=False, bias=True, names=NEOX_MLP),
+        "layernorm",
+    )
+    return decoder(c, (layer,) * layer_count(c), norm="layernorm", root=PHI_ROOT)
+
+
 @family("StarCoder2", "starcoder2")
 def starcoder2(c: Config) -> ModelSpec:
     """Starcoder2ForCausalLM: Llama's attention with layer norms, biases and no gate."""

@@ -42,6 +42,9 @@ class Defaults(NamedTuple):
 V2 = Defaults(query_rank=1536, nope_dim=128, value_dim=128, experts=64, per_token=6, shared=2)
 V3 = Defaults(query_rank=1536, nope_dim=128, value_dim=128, experts=256, per_token=8, shared=1)
 GLM_5 = Defaults(query_rank=2048, nope_dim=192, value_dim=256, experts=256, per_token=8, shared=1)
+MISTRAL_4 = Defaults(
+    query_rank=1024, nope_dim=64, value_dim=128, experts=128, per_token=4, shared=1
+)
 GLM_FLASH = Defaults(query_rank=768, nope_dim=192, value_dim=256, experts=64, per_token=4, shared=1)
 
 
@@ -61,6 +64,25 @@ def deepseek_v3(c: Config) -> ModelSpec:
     """
     first = c.integer("first_k_dense_replace", 3, least=0, most=MAX_LAYERS)
     return _deepseek(c, V3, first)
+
+
+@family("Mistral 4", "mistral4")
+def mistral4(c: Config) -> ModelSpec:
+    """Mistral4ForCausalLM: DeepSeek V3's layers, all of them routed unless the config says so."""
+    return _deepseek(c, MISTRAL_4, c.integer("first_k_dense_replace", 0, least=0, most=MAX_LAYERS))
+
+
+@family("MiniCPM 3", "minicpm3")
+@family("Youtu", "youtu")
+def latent_dense(c: Config) -> ModelSpec:
+    """MiniCPM3ForCausalLM and YoutuForCausalLM: latent attention before a dense network."""
+    rank = (
+        None if c.is_null("q_lora_rank") else c.optional_integer("q_lora_rank", most=MAX_HEAD_DIM)
+    )
+    heads, h = c.integer(HEADS, most=MAX_HEADS), hidden_size(c)
+    latent = _latent(c, V2._replace(value_dim=max(1, h // heads)), rank)
+    layer = Layer(h, latent, dense(c, bias=c.flag("mlp_bias", False)))
+    return decoder(c, (layer,) * layer_count(c), tied=True)
 
 
 @family("DeepSeek V3.2", "deepseek_v32")

@@ -47,6 +47,7 @@ FOUR_NORMS = (
     "post_feedforward_layernorm",
 )
 GEMMA2_MODULES = ("mixer", "mlp", *FOUR_NORMS)
+VAULT_MODULES = ("mixer", "mlp", "input_layernorm", "pre_feedforward_layernorm")
 GEMMA4_EXPERTS = (
     "router",
     "experts",
@@ -99,6 +100,16 @@ GEMMA3N_ROOT: tuple[tuple[RootPart, str], ...] = (
 @family("Gemma 2", "gemma2")
 def gemma2(c: Config) -> ModelSpec:
     """Gemma2ForCausalLM: scores and logits are capped, every other layer slides."""
+    return _capped(c, GEMMA2_MODULES)
+
+
+@family("VaultGemma", "vaultgemma")
+def vaultgemma(c: Config) -> ModelSpec:
+    """VaultGemmaForCausalLM: Gemma 2 without the norms behind the blocks."""
+    return _capped(c, VAULT_MODULES)
+
+
+def _capped(c: Config, modules: tuple[str, ...]) -> ModelSpec:
     bias = c.flag("attention_bias", False)
     capped = c.number("attn_logit_softcapping", 50.0, least=0, most=1e6) > 0
     count, mlp = layer_count(c), dense(c, act="gelu_pytorch_tanh")
@@ -116,7 +127,7 @@ def gemma2(c: Config) -> ModelSpec:
                 sliding_window=window(c, kind, 4096),
             ),
             mlp,
-            modules=GEMMA2_MODULES,
+            modules=modules,
         ),
     )
     return decoder(

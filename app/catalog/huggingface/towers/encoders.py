@@ -29,7 +29,7 @@ def _size(c: Config, key: str, default: int) -> int:
     return c.integer(key, default, most=MAX_HIDDEN)
 
 
-def _pixels(c: Config, key: str, default: int) -> int:
+def pixels(c: Config, key: str, default: int) -> int:
     """A width in pixels; InternVL writes height and width."""
     _, value = c.find(key)
     if isinstance(value, list) and value and all(v == value[0] for v in value):
@@ -37,9 +37,9 @@ def _pixels(c: Config, key: str, default: int) -> int:
     return c.integer(key, default, most=MAX_PIXELS)
 
 
-def _patches(c: Config, image: int, patch: int) -> int:
+def patches(c: Config, image: int, patch: int) -> int:
     """How many patches an image has."""
-    return int((_pixels(c, "image_size", image) // _pixels(c, "patch_size", patch)) ** 2)
+    return int((pixels(c, "image_size", image) // pixels(c, "patch_size", patch)) ** 2)
 
 
 def siglip(c: Config, at: str) -> Tensors:
@@ -65,10 +65,10 @@ def idefics3(c: Config, at: str) -> Tensors:
 
 
 def _siglip_body(c: Config, at: str, h: int, inner: int, *, image: int, patch: int) -> Tensors:
-    p, channels = _pixels(c, "patch_size", patch), _size(c, "num_channels", 3)
+    p, channels = pixels(c, "patch_size", patch), _size(c, "num_channels", 3)
     return (
         *conv(f"{at}.embeddings.patch_embedding", h, channels, p, p, bias=True),
-        *parameter(f"{at}.embeddings.position_embedding.weight", _patches(c, image, patch), h),
+        *parameter(f"{at}.embeddings.position_embedding.weight", patches(c, image, patch), h),
         *_clip_layers(c, at, h, inner, norms_first=True),
         *layer_norms(at, "post_layernorm", size=h),
     )
@@ -77,11 +77,11 @@ def _siglip_body(c: Config, at: str, h: int, inner: int, *, image: int, patch: i
 def clip(c: Config, at: str) -> Tensors:
     """CLIPVisionModel."""
     h, inner = _size(c, "hidden_size", 768), _size(c, "intermediate_size", 3072)
-    p, channels = _pixels(c, "patch_size", 32), _size(c, "num_channels", 3)
+    p, channels = pixels(c, "patch_size", 32), _size(c, "num_channels", 3)
     return (
         *parameter(f"{at}.embeddings.class_embedding", h),
         *conv(f"{at}.embeddings.patch_embedding", h, channels, p, p, bias=False),
-        *parameter(f"{at}.embeddings.position_embedding.weight", _patches(c, 224, 32) + 1, h),
+        *parameter(f"{at}.embeddings.position_embedding.weight", patches(c, 224, 32) + 1, h),
         *layer_norms(at, "pre_layrnorm", size=h),
         *_clip_layers(c, at, h, inner, norms_first=False),
         *layer_norms(at, "post_layernorm", size=h),
@@ -105,7 +105,7 @@ def _clip_layers(c: Config, at: str, h: int, inner: int, *, norms_first: bool) -
 def pixtral(c: Config, at: str) -> Tensors:
     """PixtralVisionModel: a gated network and RMS norms, nothing has a bias."""
     h, inner = _size(c, "hidden_size", 1024), _size(c, "intermediate_size", 4096)
-    p, channels = _pixels(c, "patch_size", 16), _size(c, "num_channels", 3)
+    p, channels = pixels(c, "patch_size", 16), _size(c, "num_channels", 3)
 
     def layer(name: str) -> Tensors:
         return (
@@ -128,10 +128,10 @@ def pixtral(c: Config, at: str) -> Tensors:
 def internvl(c: Config, at: str) -> Tensors:
     """InternVLVisionModel: each branch of a layer is scaled by a learned vector."""
     h, inner = _size(c, "hidden_size", 1024), _size(c, "intermediate_size", 4096)
-    p, channels = _pixels(c, "patch_size", 14), _size(c, "num_channels", 3)
+    p, channels = pixels(c, "patch_size", 14), _size(c, "num_channels", 3)
     bias, normed = c.flag("attention_bias", False), c.flag("use_qk_norm", False)
     kind: NormKind = "rmsnorm" if c.find("norm_type")[1] == "rms_norm" else "layernorm"
-    positions = _patches(c, 448, 14) + 1
+    positions = patches(c, 448, 14) + 1
     absolute = c.flag("use_absolute_position_embeddings", True)
     pooled = c.flag("use_mean_pooling", True)
 
@@ -161,7 +161,7 @@ def internvl(c: Config, at: str) -> Tensors:
 def llama4(c: Config, at: str) -> Tensors:
     """Llama4VisionModel with its pixel-shuffle adapter."""
     h, inner = _size(c, "hidden_size", 768), _size(c, "intermediate_size", 5632)
-    p, channels = _pixels(c, "patch_size", 14), _size(c, "num_channels", 3)
+    p, channels = pixels(c, "patch_size", 14), _size(c, "num_channels", 3)
     adapted, output = _size(c, "projector_input_dim", 4096), _size(c, "projector_output_dim", 4096)
 
     def layer(name: str) -> Tensors:
@@ -175,7 +175,7 @@ def llama4(c: Config, at: str) -> Tensors:
 
     return (
         *parameter(f"{at}.class_embedding", h),
-        *parameter(f"{at}.positional_embedding_vlm", _patches(c, 448, 14) + 1, h),
+        *parameter(f"{at}.positional_embedding_vlm", patches(c, 448, 14) + 1, h),
         *linear(f"{at}.patch_embedding.linear", channels * p * p, h),
         *layer_norms(at, "layernorm_pre", "layernorm_post", size=h),
         *repeated(f"{at}.model.layers", _depth(c, "num_hidden_layers", 34), layer),
@@ -283,7 +283,7 @@ def glm4v(c: Config, at: str) -> Tensors:
         )
 
     return (
-        *parameter(f"{at}.embeddings.position_embedding.weight", _patches(c, 336, 14), h),
+        *parameter(f"{at}.embeddings.position_embedding.weight", patches(c, 336, 14), h),
         *_video_patches(c, at, h, patch=14, bias=True),
         *repeated(f"{at}.blocks", _depth(c, "depth", 24), layer),
         *linear(f"{at}.merger.proj", output, output),
@@ -297,7 +297,7 @@ def glm4v(c: Config, at: str) -> Tensors:
 
 
 def _video_patches(c: Config, at: str, h: int, *, patch: int, bias: bool) -> Tensors:
-    p, frames = _pixels(c, "patch_size", patch), _size(c, "temporal_patch_size", 2)
+    p, frames = pixels(c, "patch_size", patch), _size(c, "temporal_patch_size", 2)
     channels = _size(c, "in_channels", 3)
     return conv(f"{at}.patch_embed.proj", h, channels, frames, p, p, bias=bias)
 

@@ -48,6 +48,56 @@ def cohere2(top: Config, vision: Config, h: int) -> Tensors:
     )
 
 
+def aya(top: Config, vision: Config, h: int) -> Tensors:
+    """AyaVisionMultiModalProjector: Cohere2's behind a norm."""
+    shuffled = _width(vision, 768) * top.integer("downsample_factor", 2, most=1000) ** 2
+    inner = top.integer("alignment_intermediate_size", h, most=MAX_HIDDEN)
+    return (
+        *layer_norms(AT, "layernorm", size=shuffled),
+        *linear(f"{AT}.linear_1", shuffled, inner, True),
+        *linear(f"{AT}.linear_2", inner // 2, h, True),
+    )
+
+
+def deepseek(top: Config, vision: Config, h: int) -> Tensors:
+    """DeepseekVLAligner."""
+    return two_linears("model.aligner", ("linear1", "linear2"), _width(vision, 768), h, h)
+
+
+def gemma4(top: Config, vision: Config, h: int) -> Tensors:
+    """Gemma4MultimodalEmbedder."""
+    return linear("model.embed_vision.embedding_projection", _width(vision, 768), h)
+
+
+def mllama(top: Config, vision: Config, h: int) -> Tensors:
+    """MllamaModel's projector, from the encoder's last and intermediate layers side by side."""
+    output = vision.integer("vision_output_dim", 7680, most=MAX_HIDDEN)
+    return linear("model.multi_modal_projector", output, h, True)
+
+
+def kimi(top: Config, vision: Config, h: int) -> Tensors:
+    """Kimi_K25MultimodalProjection."""
+    width = vision.integer(("hidden_size", "vt_hidden_size"), 1152, most=MAX_HIDDEN)
+    normed = top.integer("projection_hidden_size", 1152, most=MAX_HIDDEN)
+    high, wide = vision.each("merge_kernel_size", 2) or (2, 2)
+    merged = width * max(1, high * wide)
+    at = "model.mm_projector"
+    return (
+        *layer_norms(at, "pre_norm", size=normed),
+        *two_linears(at, ("in_proj", "out_proj"), merged, merged, h),
+    )
+
+
+def phi4(top: Config, vision: Config, h: int) -> Tensors:
+    """Phi4MultimodalImageEmbedding: what separates crops, and two linears."""
+    at, width = "model.embed_tokens_extend.image_embed", _width(vision, 1152)
+    return (
+        *parameter(f"{at}.global_img_feature_extensor", 1, 1, width),
+        *parameter(f"{at}.sub_img_feature_extensor", 1, 1, 1, width),
+        *two_linears(at, ("img_projection_up", "img_projection_down"), width, h, h),
+    )
+
+
 def llava(top: Config, vision: Config, h: int) -> Tensors:
     """LlavaMultiModalProjector."""
     bias = top.flag("multimodal_projector_bias", True)
