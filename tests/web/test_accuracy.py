@@ -183,8 +183,9 @@ def test_an_estimate_links_to_the_runs_near_it(client: TestClient) -> None:
 
 
 def test_an_estimate_unlike_every_run_says_so(client: TestClient) -> None:
-    text = html.unescape(client.get("/?model=deepseek-ai/DeepSeek-V3&strategy=zero3").text)
+    text = html.unescape(client.get("/?model=google/gemma-4-31B&strategy=zero3").text)
     assert "Extrapolated" in text
+    assert "No measured run of the model family gemma4_text." in text
 
 
 def test_plotly_accepts_every_key_of_the_scatter(whole: Accuracy) -> None:
