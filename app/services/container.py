@@ -25,6 +25,7 @@ from app.services.planning import Planner
 from app.services.plans import PlanService
 from app.services.profile_source import SavedProfiles
 from app.services.profile_transfer import ProfileTransfer
+from app.services.recent_plans import RecentPlans
 from app.services.recommending import Recommender
 from app.services.resolving import Resolver
 from app.services.shares import ShareService
@@ -47,6 +48,7 @@ class Shared:
     estimates: Tally
     claims: JudgedClaims
     access: AccessService
+    recent_plans: RecentPlans
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Services:
     resolver: Resolver
     estimator: Estimator
     planner: Planner
+    recent_plans: RecentPlans
     recommender: Recommender
     explorer: Explorer
     configurer: Configurer
@@ -120,6 +123,7 @@ class Workspaces:
             resolver=resolver,
             estimator=estimator,
             planner=planner,
+            recent_plans=shared.recent_plans,
             recommender=Recommender(planner, catalog.version),
             explorer=Explorer(estimator),
             configurer=Configurer(estimator),
@@ -147,6 +151,7 @@ def build_workspaces(settings: Settings, clock: Clock = utc_now) -> Workspaces:
         estimates=Tally(),
         claims=JudgedClaims(load_claims(), estimator, catalog.version),
         access=AccessService(database, clock),
+        recent_plans=RecentPlans(),
     )
     return Workspaces(shared, database)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -146,6 +147,11 @@ class Submission:
     def advanced_changes(self) -> int:
         """How many advanced settings differ from their defaults."""
         return sum(self.values[name] != DEFAULT_TEXT[name] for name in ADVANCED)
+
+    @cached_property
+    def job_query(self) -> str:
+        """The query string of the job without its view, "" where there is no job."""
+        return "" if self.request is None else query(self.request, self.preferences)
 
 
 _NUMBER = re.compile(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
@@ -87,7 +87,8 @@ def _plan(services: Services, submission: Submission) -> tuple[Submission, PlanR
     if submission.request is None:
         return submission, None
     try:
-        return submission, services.planner.plan(submission.request, submission.preferences)
+        request, preferences = submission.request, submission.preferences
+        return submission, services.recent_plans.plan(services.planner, request, preferences)
     except InvalidInput as error:
         return replace(submission, errors=forms.field_messages(error.errors)), None
 
@@ -97,7 +98,7 @@ def address(submission: Submission, view: View | None = None) -> str:
     if submission.request is None:
         return "/"
     chosen = submission.view if view is None else view
-    return "/?" + forms.query(submission.request, submission.preferences, chosen)
+    return "/?" + "&".join(filter(None, (submission.job_query, urlencode(chosen.pairs()))))
 
 
 @router.get("/")
@@ -111,8 +112,9 @@ def planner(
     if not is_fragment_request(request):
         return page(request, services, evaluation)
     submission = evaluation.submission
-    context = context_of(services, evaluation)
-    whole = target_of(request) == "planner"
+    replaces = not submission.errors and _replaces_fields(submission, request.query_params)
+    whole = replaces or target_of(request) == "planner"
+    context = context_of(services, evaluation, fields=whole)
     if submission.errors:
         # The reader's last valid answer and its address stay; only the messages change.
         if not whole:
@@ -132,9 +134,8 @@ def planner(
         "HX-Replace-Url" if keeps else "HX-Push-Url": here,
         "HX-Trigger": json.dumps({"shardplan:values": {"values": _numbers(submission.values)}}),
     }
-    if _replaces_fields(submission, request.query_params):
+    if replaces:
         headers["HX-Retarget"] = "#planner"
-        whole = True
     blocks = ["planner", "status"] if whole else ["answer", "updates", "status"]
     return render(request, "planner/page.html", context, blocks=blocks, headers=headers)
 
@@ -169,8 +170,10 @@ def _numbers(values: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in values.items() if FIELDS[name].control == "number"}
 
 
-def context_of(services: Services, evaluation: Evaluation) -> dict[str, Any]:
-    """The one context of the planner's template."""
+def context_of(
+    services: Services, evaluation: Evaluation, *, fields: bool = True
+) -> dict[str, Any]:
+    """The one context of the planner's template. Without `fields`, of what an edit changes."""
     submission, shown, view = evaluation.submission, evaluation.shown, evaluation.shown.view
     saved = saved_hardware(services, submission, shown)
     context: dict[str, Any] = {
@@ -182,7 +185,7 @@ def context_of(services: Services, evaluation: Evaluation) -> dict[str, Any]:
             for name in evaluation.replaced
             if shown.values[name]
         ],
-        "options": options_of(services),
+        "options": options_of(services) if fields else None,
         "presets": PRESETS,
         "saved_model": saved_model(services, submission, shown),
         "saved_hardware": saved,
