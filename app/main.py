@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -39,6 +39,12 @@ from app.settings import Settings
 from app.storage.errors import SchemaTooNew, StorageUnavailable
 from app.web import router as web_router
 from app.web.errors import render_error
+
+# FastAPI builds an included route when it is first matched, and keeps it with its inclusion: here
+# that is once in a process, not once for every application.
+ROUTES = APIRouter(generate_unique_id_function=operation_id)
+for included in (health_router, api.router, web_router):
+    ROUTES.include_router(included)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -72,22 +78,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.lifecycle = Lifecycle()
     app.state.metrics = Metrics(services)
     app.state.workspaces = workspaces
-    app.include_router(health_router)
-    app.include_router(api.router)
-    app.include_router(web_router)
+    app.router.routes.extend(ROUTES.routes)
     app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
     app.mount("/static", CachedStaticFiles(directory=STATIC_FOLDER), name="static")
-    install_openapi(app, lambda: response_examples(services), one_host=not settings.allow_remote)
+    by_key = settings.access == "keys"
+    one_host = not by_key and not settings.allow_remote
+    install_openapi(app, lambda: response_examples(services), one_host=one_host, by_key=by_key)
     install_error_handlers(app, render_error)
     # The last one added is the outermost.
     app.add_middleware(HeadMiddleware)
     app.add_middleware(JsonBodyMiddleware, prefix=api.router.prefix)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
-    if settings.access == "keys":
+    if by_key:
         app.add_middleware(AccessMiddleware, access=services.access, limiter=limiter_of(settings))
     app.add_middleware(CrossSiteMiddleware)
     # With keys another site's page gains nothing here: it has neither a key nor the cookie.
-    if settings.access == "open" and not settings.allow_remote:
+    if one_host:
         app.add_middleware(KnownHostMiddleware, host=settings.host)
     app.add_middleware(ErrorMiddleware)
     app.add_middleware(PrivateMiddleware)
