@@ -60,12 +60,12 @@ class AccessMiddleware:
         self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_uncounted(scope["path"]):
+        if scope["type"] != "http" or not is_counted(scope["path"]):
             await self._app(scope, receive, send)
             return
         request = Request(scope)
         principal = await run_in_threadpool(self._principal, request)
-        if principal is None and not _is_for_everybody(scope["path"]):
+        if principal is None and needs_key(scope["path"]):
             await self._turned_away(request)(scope, receive, send)
             return
         if principal is not None:
@@ -142,12 +142,19 @@ def address_of(scope: Scope) -> str:
     return host
 
 
-def _is_uncounted(path: str) -> bool:
-    return path in _UNCOUNTED or path.startswith("/static/")
+def is_counted(path: str) -> bool:
+    """Whether requests for a path count for whoever sends them."""
+    return path not in _UNCOUNTED and not path.startswith("/static/")
 
 
-def _is_for_everybody(path: str) -> bool:
-    return path in _FOR_EVERYBODY or is_share_path(path)
+def needs_key(path: str) -> bool:
+    """Whether a path is for holders of a key."""
+    return is_counted(path) and path not in _FOR_EVERYBODY and not is_share_path(path)
+
+
+def needs_writing(method: str, path: str) -> bool:
+    """Whether only a key that may write gets further."""
+    return method not in SAFE_METHODS and path not in _COMPUTING and needs_key(path)
 
 
 def _check_scope(request: Request, principal: Principal) -> None:
@@ -158,7 +165,7 @@ def _check_scope(request: Request, principal: Principal) -> None:
     # comes from; where it comes from has been checked already.
     if principal.by_session and not {"origin", "sec-fetch-site"} & set(request.headers.keys()):
         raise HTTPException(403, "Send the Origin header, or a key instead of a cookie.")
-    if principal.may_write or path in _COMPUTING or _is_for_everybody(path):
+    if principal.may_write or not needs_writing(method, path):
         return
     raise HTTPException(403, f"The key {principal.key_name!r} may read only. Use one that writes.")
 

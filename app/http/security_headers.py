@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.settings import is_loopback
 
 # The one host that HTMX and Plotly may come from; the page falls back to same-origin copies.
 CDN = "https://cdn.jsdelivr.net"
@@ -37,6 +41,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
+_A_YEAR = "max-age=31536000"
+
 
 class SecurityHeadersMiddleware:
     """Adds the headers; an answer that sets one itself, to be stricter, keeps its own."""
@@ -48,6 +54,7 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        over_tls = scope["scheme"] == "https" and _is_own_name(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -55,6 +62,19 @@ class SecurityHeadersMiddleware:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-cache")
+                if over_tls:
+                    headers["Strict-Transport-Security"] = _A_YEAR
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _is_own_name(scope: Scope) -> bool:
+    """Whether a request came for a name that is this server's alone.
+
+    Of `localhost` a browser would expect TLS at every port from then on, those of others included.
+    """
+    try:
+        return not is_loopback(urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname or "")
+    except ValueError:  # half an IPv6 address
+        return False

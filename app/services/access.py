@@ -159,8 +159,8 @@ class AccessService:
             lambda r: r.access.key_of_session(token_hash(token), now), by_session=True
         )
 
-    def sign_in(self, secret: str) -> Session | None:
-        """Starts a session with a key; None where the key does not work."""
+    def sign_in(self, secret: str, *, instead_of: str = "") -> Session | None:
+        """Starts a session with a key and ends another one; None where the key does not work."""
         principal = self.by_key(secret)
         if principal is None:
             return None
@@ -168,6 +168,8 @@ class AccessService:
         session = Session(secrets.token_urlsafe(32), now + timedelta(hours=SESSION_HOURS))
         with self._database.write() as repositories:
             repositories.access.forget_ended_sessions(now)
+            if _SESSION.fullmatch(instead_of):
+                repositories.access.end_session(token_hash(instead_of))
             repositories.access.add_session(
                 SessionRow(token_hash(session.token), principal.key_id, now, session.expires_at)
             )

@@ -20,6 +20,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.version import ENGINE_VERSION
+from app.http.cookies import cookie, forget_cookie, keep_cookie
 from app.http.dependencies import ServicesDep
 from app.schemas.planning import Preferences
 from app.services.container import Services
@@ -34,6 +35,7 @@ router = APIRouter(prefix="/compare", include_in_schema=False)
 
 MOST = len(LETTERS)
 COOKIE = "compare"
+COOKIE_PATH = "/compare"
 # Browsers keep 4,096 bytes of a cookie, its name and attributes included.
 COOKIE_BYTES = 3_900
 OFFERED = 8
@@ -107,10 +109,10 @@ def add(request: Request) -> Response:
 
 
 @router.post("/clear")
-def clear() -> Response:
+def clear(request: Request) -> Response:
     """Forgets the last comparison."""
     response = RedirectResponse("/compare", status_code=303)
-    response.delete_cookie(COOKIE, path="/compare", httponly=True, samesite="lax")
+    forget_cookie(response, request, COOKIE, path=COOKIE_PATH)
     return response
 
 
@@ -207,7 +209,7 @@ def _subject(sheets: Sequence[Sheet]) -> str:
 
 
 def _remembered(request: Request) -> list[Wanted]:
-    return _wanted(parse_qsl(request.cookies.get(COOKIE, "")))[:MOST]
+    return _wanted(parse_qsl(cookie(request, COOKIE)))[:MOST]
 
 
 def _last(request: Request) -> Offer | None:
@@ -223,11 +225,4 @@ def _remember(response: Response, request: Request, wanted: Sequence[Wanted]) ->
     value = urlencode(wanted)
     if not wanted or len(value) > COOKIE_BYTES:
         return
-    response.set_cookie(
-        COOKIE,
-        value,
-        path="/compare",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    keep_cookie(response, request, COOKIE, value, path=COOKIE_PATH)

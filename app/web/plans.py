@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.errors import FieldError, InvalidInput
+from app.http.cookies import cookie, forget_cookie, keep_cookie
 from app.http.dependencies import ServicesDep, VersionField
 from app.schemas.plans import NewPlan, NewShare, Share
 from app.services.concurrency import IfMatch
@@ -101,8 +102,8 @@ def plan_page(
     response = render(
         request, "plans/page.html", context, headers=NOT_STORED if fresh is not None else None
     )
-    if FRESH in request.cookies:
-        response.delete_cookie(FRESH, path=f"/plans/{plan_id}", httponly=True, samesite="strict")
+    if cookie(request, FRESH):
+        forget_cookie(response, request, FRESH, path=f"/plans/{plan_id}")
     return response
 
 
@@ -145,21 +146,16 @@ def _shared(request: Request, services: Services, plan_id: str, new: NewShare) -
     created = services.shares.create(plan_id, new)
     path = f"/plans/{plan_id}"
     response = RedirectResponse(path, status_code=303, headers=NOT_STORED)
-    response.set_cookie(
-        FRESH,
-        f"{created.id}.{created.token}",
-        max_age=FRESH_SECONDS,
-        path=path,
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="strict",
+    value = f"{created.id}.{created.token}"
+    keep_cookie(
+        response, request, FRESH, value, seconds=FRESH_SECONDS, path=path, same_site="strict"
     )
     return response
 
 
 def _fresh(request: Request, shares: list[Share]) -> FreshLink | None:
     """The link that this visitor has just made, by the cookie that came with the redirect."""
-    share_id, _, token = request.cookies.get(FRESH, "").partition(".")
+    share_id, _, token = cookie(request, FRESH).partition(".")
     share = next((s for s in shares if s.id == share_id and s.revoked_at is None), None)
     if share is None or not is_token(token):
         return None

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.http.access import principal_of
+from app.http.cookies import cookie
 from app.http.static import STYLESHEET, static_url
 from app.web import assets, navigation, numbers
 from app.web.options import vendor_name
@@ -34,7 +35,7 @@ def emphasised(text: str) -> Markup:
 
 def theme_of(request: Request) -> str:
     """The theme that the visitor chose, "" where the browser's preference decides."""
-    chosen = request.cookies.get("theme", "")
+    chosen = cookie(request, "theme")
     return chosen if chosen in THEMES else ""
 
 

@@ -17,6 +17,8 @@ from app.web.rendering import render
 router = APIRouter(include_in_schema=False)
 
 _NOT_STORED = {"Cache-Control": "no-store"}
+# Cookies are left alone: the header would clear those of every site under the same domain.
+_CLEARED = {"Clear-Site-Data": '"cache", "storage"'}
 
 
 @router.get(SIGN_IN)
@@ -38,7 +40,7 @@ def sign_in(
 ) -> Response:
     """Keeps a session in a cookie and goes where one was going."""
     wanted = own_page(next_page)
-    session = services.access.sign_in(key.strip())
+    session = services.access.sign_in(key.strip(), instead_of=session_token(request))
     if session is None:
         return _form(request, wanted, "This key does not work. Ask for a new one.")
     response = RedirectResponse(wanted, 303, headers=_NOT_STORED)
@@ -56,9 +58,9 @@ def sign_in(
 
 @router.post("/sign-out")
 def sign_out(request: Request, services: ServicesDep) -> Response:
-    """Ends the session, here and in the browser."""
+    """Ends the session, and has the browser drop what it kept of the pages."""
     services.access.sign_out(session_token(request))
-    response = RedirectResponse(SIGN_IN, 303, headers=_NOT_STORED)
+    response = RedirectResponse(SIGN_IN, 303, headers=_NOT_STORED | _CLEARED)
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
 

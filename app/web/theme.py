@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.http.cookies import forget_cookie, keep_cookie
 from app.web.own_pages import own_page
 from app.web.rendering import THEMES, is_fragment_request
 
@@ -25,7 +26,7 @@ def choose_theme(
     back = RedirectResponse(own_page(next_page), status_code=303)
     response: Response = Response(status_code=204) if stays else back
     if theme in THEMES:
-        response.set_cookie("theme", theme, max_age=_YEAR, samesite="lax", httponly=True)
+        keep_cookie(response, request, "theme", theme, seconds=_YEAR)
     else:
-        response.delete_cookie("theme", samesite="lax", httponly=True)
+        forget_cookie(response, request, "theme")
     return response

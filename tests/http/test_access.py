@@ -86,6 +86,7 @@ POST /api/v1/estimates
 POST /api/v1/recommendations
 POST /api/v1/system-searches
 """
+OURS = "Kept from strangers"
 # What a route needs to get as far as the object that it names.
 BODIES: dict[str, Json] = {
     "PUT /api/v1/plans/{plan_id}": {"json": new_plan()},
@@ -178,12 +179,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             assert response.status_code == 201, response.text
             return str(response.json()["id"])
 
-        plan = made("plans", new_plan())
+        plan = made("plans", new_plan(name=OURS))
         ids = {
             "plan_id": plan,
             "share_id": made(f"plans/{plan}/shares", {}),
-            "hardware": made("hardware-profiles", new_hardware_profile()),
-            "model": made("model-profiles", new_model_profile()),
+            "hardware": made("hardware-profiles", new_hardware_profile(name=OURS)),
+            "model": made("model-profiles", new_model_profile(name=OURS)),
         }
         yield House(client, keys, session.token, ids)
 
@@ -218,27 +219,68 @@ def test_a_key_that_reads_changes_nothing(house: House) -> None:
         assert refused == (route in lines(WRITERS)), route
 
 
-@pytest.mark.parametrize("who", ["stranger", "session", "writer"])
-def test_whoever_may_write_is_refused_nothing(house: House, who: str) -> None:
-    # The stranger's workspace has nothing to lose; the others' is looked at and kept.
+@pytest.fixture(scope="module")
+def answers(house: House) -> dict[str, Any]:
+    """What every route answers to a stranger who may write, in a workspace with nothing to lose."""
+    return {route: house.send(route, "stranger") for route in ROUTES}
+
+
+def test_whoever_may_write_is_refused_nothing(house: House, answers: dict[str, Any]) -> None:
     reading = [route for route in OF_OBJECTS if route.startswith("GET ")]
-    for route in ROUTES if who == "stranger" else [*reading, *sorted(lines(COMPUTING))]:
-        response = house.send(route, who)
+    ours = {
+        f"{route} {who}": house.send(route, who)
+        for who in ("session", "writer")
+        for route in [*reading, *sorted(lines(COMPUTING))]
+    }
+    for route, response in (answers | ours).items():
         assert response.status_code not in (401, 403), route
         assert response.status_code < 500, route
         assert not response.headers.get("location", "").startswith("/sign-in?"), route
 
 
 @pytest.mark.parametrize("route", OF_OBJECTS)
-def test_an_object_of_another_workspace_is_not_there(house: House, route: str) -> None:
-    assert house.send(route, "stranger").status_code == 404
+def test_an_object_of_another_workspace_is_not_there(answers: dict[str, Any], route: str) -> None:
+    assert answers[route].status_code == 404
 
 
-def test_lists_and_menus_show_nothing_of_another_workspace(house: House) -> None:
-    ids = "|".join(house.ids.values())
-    for route in ROUTES:
-        if route.startswith("GET ") and "{" not in route:
-            assert not re.search(ids, house.send(route, "stranger").text), route
+def test_every_name_in_an_address_is_known_to_these_tests() -> None:
+    """A new kind of object needs a place in `House`, so that strangers are sent to it above."""
+    names = {name for route in ROUTES for name in re.findall(r"\{(\w+)", route)}
+    objects = {"plan_id", "profile_id", "share_id", "version"}
+    public = {"gpu_id", "model_id", "system_id", "run_id", "owner", "name", "filename", "kind"}
+    assert names == objects | public | {"token", "rest"}
+
+
+def test_no_answer_shows_anything_of_another_workspace(
+    house: House, answers: dict[str, Any]
+) -> None:
+    for route, response in answers.items():
+        for id_ in house.ids.values():
+            # A 404 may repeat the address that was asked for, and nothing that is behind it.
+            if id_ not in str(response.request.url):
+                assert id_ not in response.text, route
+        assert OURS not in response.text, route
+
+
+def test_no_answer_may_be_read_by_another_site_or_taken_for_something_else(
+    answers: dict[str, Any],
+) -> None:
+    for route, response in answers.items():
+        assert not [name for name in response.headers if name.startswith("access-control-")], route
+        assert response.headers["x-content-type-options"] == "nosniff", route
+        if response.content:
+            kind = response.headers["content-type"]
+            assert not kind.startswith("text/") or "charset=utf-8" in kind, route
+
+
+def test_no_text_of_a_caller_starts_a_header(house: House) -> None:
+    broken = "x%0d%0aX-Injected:%20yes"
+    query = "&".join(f"{name}={broken}" for name in ("next", "strategy", "plan", "s", "cursor"))
+    for route in set(ROUTES) - lines(COMPUTING):
+        path = re.sub(r"\{\w+(:path)?\}", broken, route)
+        response = house.send(f"{path}?{query}", "stranger", data={"next": "/a\r\nX-Injected: yes"})
+        for name, value in response.headers.items():
+            assert not re.search(r"[\r\n]", name + value), route
 
 
 def test_another_workspaces_profile_plans_nothing(house: House) -> None:
@@ -339,3 +381,71 @@ def test_where_access_is_open_nobody_needs_a_key_and_a_wrong_one_does_no_harm(
     assert client.get("/sign-in?next=/plans", follow_redirects=False).headers["location"] == (
         "/plans"
     )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../api/v1/plans",
+        "/static/%2e%2e/plans",
+        "/static//../plans",
+        "/s/../plans",
+        "/s/%2e%2e/plans",
+        "/s/x/../../plans",
+        "/api/v1/shares/../plans",
+        "/api/v1/shares/%2e%2e%2fplans",
+        "//plans",
+        "/./plans",
+        "/plans/",
+        "/PLANS",
+        "/plans%00",
+        "/plans;/static/",
+        "/sign-in/../plans",
+        "/healthz/../plans",
+        "/favicon.ico/../plans",
+        "/%70lans",
+    ],
+)
+def test_no_spelling_of_an_address_leads_around_the_key(house: House, path: str) -> None:
+    response = house.client.send(
+        house.client.build_request("GET", f"{ADDRESS}{path}"), follow_redirects=False
+    )
+
+    assert response.status_code in (303, 401, 404)
+    assert OURS not in response.text
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PATCH", "CONNECT", "PROPFIND"])
+def test_no_other_method_does_what_a_listed_one_does(house: House, method: str) -> None:
+    path = f"/api/v1/plans/{house.ids['plan_id']}"
+    override = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
+    writer = override | {"Authorization": f"Bearer {house.keys['writer']}", "If-Match": "*"}
+
+    house.client.cookies.clear()
+    nobody = house.client.request(method, path, headers=override)
+    known = house.client.request(method, path, headers=writer)
+
+    assert nobody.status_code == 401
+    assert known.status_code == (200 if method == "HEAD" else 405)
+    assert house.send("GET /api/v1/plans/{plan_id}", "writer").status_code == 200
+
+
+def test_asking_changes_nothing(house: House) -> None:
+    def kept() -> dict[str, Any]:
+        return {
+            route: house.send(f"GET {route}", "writer").text
+            for route in (
+                "/api/v1/plans",
+                "/api/v1/plans/{plan_id}",
+                "/api/v1/plans/{plan_id}/versions",
+                "/api/v1/plans/{plan_id}/shares",
+                "/api/v1/hardware-profiles",
+                "/api/v1/model-profiles",
+            )
+        }
+
+    before = kept()
+    for route in OF_OBJECTS:
+        if route.startswith("GET "):
+            house.send(route, "writer")
+    assert kept() == before

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app.http.logs import JsonFormatter, configure_logging
+from app.http.logs import JsonFormatter, TextFormatter, configure_logging
 from app.http.request_id import RequestIdFilter
 from tests.factories import new_plan
 
@@ -89,3 +89,11 @@ def test_the_setting_chooses_the_format(
         root.handlers, root.level = handlers, level
 
     assert capsys.readouterr().err.startswith(starts)
+
+
+def test_what_a_caller_wrote_cannot_pose_as_a_line_of_its_own() -> None:
+    record = logging.LogRecord("app", logging.ERROR, "", 0, "%s", ("a\nb\r\x1b[2J\u2028c",), None)
+
+    text = TextFormatter("%(message)s").format(record)
+
+    assert text == "a\n    b\\r\\x1b[2J\\u2028c"

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.main import create_app
+from app.settings import Settings
 from tests.factories import new_hardware_profile, new_model_profile, new_plan
 
 Document = dict[str, Any]
@@ -135,6 +137,46 @@ def test_the_request_examples_are_accepted(client: TestClient, document: Documen
         "comparisons", "plans", "copies", "recalculations", "shares", "imports",
         "model-profiles", "hardware-profiles",
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def with_keys(tmp_path_factory: pytest.TempPathFactory) -> Document:
+    """What is published where access is by key; the examples, which take seconds, are left out."""
+    database = tmp_path_factory.mktemp("keys") / "shardplan.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.main.response_examples", lambda _: {})
+        app = create_app(Settings(database_url=f"sqlite:///{database}", access="keys"))
+        return app.openapi()
+
+
+def test_with_keys_every_operation_says_whether_it_takes_one(with_keys: Document) -> None:
+    (scheme,) = with_keys["components"]["securitySchemes"].items()
+    assert scheme[0] == "key"
+    assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
+    assert with_keys["security"] == [{"key": []}]
+    without = {a for a, o in operations(with_keys).items() if o.get("security") == []}
+    assert without == {"GET /healthz", "GET /readyz", "GET /api/v1/shares/{token}"}
+
+
+def test_with_keys_the_answers_to_bad_keys_are_documented(with_keys: Document) -> None:
+    probes = {"GET /healthz", "GET /readyz"}
+    for address, operation in operations(with_keys).items():
+        responses = operation["responses"]
+        assert ("401" in responses) == (operation.get("security") != []), address
+        assert ("403" in responses) == (not address.startswith("GET ")), address
+        assert ("429" in responses) == (address not in probes), address
+        if "401" in responses:
+            assert "WWW-Authenticate" in responses["401"]["headers"], address
+        if "429" in responses:
+            assert "Retry-After" in responses["429"]["headers"], address
+        assert "421" not in responses, "any host name is answered where access is by key"
+
+
+def test_without_keys_the_document_asks_for_none(document: Document) -> None:
+    assert "security" not in document
+    assert "securitySchemes" not in document["components"]
+    for address, operation in operations(document).items():
+        assert not {"401", "429"} & operation["responses"].keys(), address
 
 
 def test_every_operation_has_a_summary_and_a_description(document: Document) -> None:

@@ -4,6 +4,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from app.main import create_app
+from app.settings import Settings
+
 EXPECTED = {
     "content-security-policy": (
         "default-src 'self'; script-src 'self' https://cdn.jsdelivr.net; "
@@ -54,3 +57,21 @@ def test_the_policy_allows_nothing_inline() -> None:
 
     assert "unsafe" not in policy
     assert "*" not in policy
+
+
+@pytest.mark.parametrize(
+    ("address", "promised"),
+    [
+        ("https://plans.example", "max-age=31536000"),
+        ("http://plans.example", None),
+        ("https://localhost:8443", None),  # would bind every other port of this machine
+        ("https://127.0.0.1", None),
+    ],
+)
+def test_a_name_that_is_served_over_tls_stays_there(
+    settings: Settings, address: str, promised: str | None
+) -> None:
+    app = create_app(settings.model_copy(update={"allow_remote": True}))
+    with TestClient(app, base_url=address) as client:
+        for path in ("/healthz", "/nothing", "/static/favicon.svg"):
+            assert client.get(path).headers.get("strict-transport-security") == promised

@@ -44,6 +44,17 @@ def raw(server: Server, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
         (b"GET /healthz HTTP/1.1\r\nHost 127.0.0.1\r\n\r\n", 400),
         (b"POST /api/v1/plans HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
         (b"POST /x HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        # What two parsers could cut at different places: the way to smuggle a request.
+        (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400),
+        (b"POST /x HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc", 400),
+        (b"POST /x HTTP/1.1\r\nContent-Length: 0x3\r\n\r\nabc", 400),
+        (b"POST /x HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\nb: c\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\x00b\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     ],
 )
 def test_what_no_route_can_see_is_answered_as_a_problem(
@@ -56,6 +67,15 @@ def test_what_no_route_can_see_is_answered_as_a_problem(
     assert headers["x-content-type-options"] == "nosniff"
     assert json.loads(body)["status"] == status
     assert len(body) == int(headers["content-length"])
+
+
+def test_nothing_is_switched_to_a_web_socket(server: Server) -> None:
+    upgrade = (
+        b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade, close\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n"
+    )
+
+    assert raw(server, upgrade)[0] == 200
 
 
 def test_a_head_without_end_is_cut_off(server: Server) -> None:

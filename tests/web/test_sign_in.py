@@ -70,9 +70,20 @@ def test_another_sites_address_is_not_gone_back_to(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a\nb", ""],
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\r\nLocation: //evil.example",
+        "javascript:x",
+        "data:text/html,x",
+        "",
+    ],
 )
 def test_the_form_leads_nowhere_else(client: TestClient, key: str, wanted: str) -> None:
+    form = client.get("/sign-in", params={"next": wanted}).text
+    assert re.findall(r'name="next" value="([^"]*)"', form)[-1] == "/"
     assert sign_in(client, key, wanted) == "/"
 
 
@@ -90,12 +101,36 @@ def test_the_cookie_is_for_this_host_over_tls_and_out_of_scripts_reach(
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_signing_in_again_makes_another_session(client: TestClient, key: str) -> None:
-    tokens = set()
+def test_signing_in_again_ends_the_session_that_there_was(client: TestClient, key: str) -> None:
+    tokens = []
     for _ in range(2):
         response = client.post("/sign-in", data={"key": key}, headers=FORM)
-        tokens.add(response.cookies[COOKIE])
-    assert len(tokens) == 2
+        tokens.append(response.cookies[COOKIE])
+    client.cookies.clear()
+
+    statuses = [
+        client.get("/api/v1/plans", headers={"Cookie": f"{COOKIE}={token}"}).status_code
+        for token in tokens
+    ]
+    assert statuses == [401, 200]
+
+
+def test_a_session_that_somebody_planted_is_not_the_one_that_is_signed_in(
+    client: TestClient, key: str
+) -> None:
+    planted = {"Cookie": f"{COOKIE}={'A' * 43}"}
+
+    response = client.post("/sign-in", data={"key": key}, headers=FORM | planted)
+
+    assert response.cookies[COOKIE] != "A" * 43
+    client.cookies.clear()
+    assert client.get("/api/v1/plans", headers=planted).status_code == 401
+
+
+def test_a_wrong_key_leaves_the_session_that_there_is(client: TestClient, key: str) -> None:
+    sign_in(client, key)
+    client.post("/sign-in", data={"key": "wrong"}, headers=FORM)
+    assert client.get("/plans").status_code == 200
 
 
 @pytest.mark.parametrize("wrong", ["", "wrong", "shardplan_" + "A" * 43])
@@ -118,6 +153,7 @@ def test_signing_out_ends_the_session_for_everybody_who_has_it(
     response = client.post("/sign-out", headers=FORM)
 
     assert response.headers["location"] == "/sign-in"
+    assert response.headers["clear-site-data"] == '"cache", "storage"'
     assert COOKIE not in client.cookies
     stolen = {"Cookie": f"{COOKIE}={token}"}
     assert client.get("/api/v1/plans", headers=stolen).status_code == 401
