@@ -83,10 +83,10 @@ class ModelChoice(Request):
         None, description="A config.json, read as data: no code that it names is run."
     )
     dimensions: Dimensions | None = None
-    towers: Towers = Field(
-        "none",
-        description="Of a multimodal config: the text model alone, or its vision tower beside it, "
-        "frozen or trained. A saved profile has its own choice.",
+    towers: Towers | None = Field(
+        None,
+        description="Of a multimodal config, inline or saved: the text model alone, or its towers "
+        "beside it, frozen or trained. Left out: as the profile says, else none.",
     )
 
     @property

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from app.catalog import Catalog
 from app.catalog.huggingface import Reading, read_config
 from app.catalog.huggingface.dimensions import spec_from_dimensions
-from app.catalog.huggingface.towers import Towers
+from app.catalog.huggingface.towers import Towers, has_towers
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.schemas.profiles import ModelFacts, ModelProfile, NewModelProfile
@@ -65,15 +65,15 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
         # Reading a config takes milliseconds, and every estimate asks for its model.
         self._reading = lru_cache(maxsize=256)(self._read)
 
-    def spec(self, profile_id: str) -> ModelSpec:
-        """The model of a profile.
+    def spec(self, profile_id: str, towers: Towers | None = None) -> ModelSpec:
+        """The model of a profile, its towers as it says unless `towers` says otherwise.
 
         Raises:
             NotFound: there is no such profile.
             InvalidInput: its model can no longer be understood.
         """
         row = self.row(profile_id)
-        return self._reading(row.id, row.name, row.definition).spec
+        return self._reading(row.id, row.name, row.definition, towers).spec
 
     def facts(self, new: NewModelProfile) -> ModelFacts:
         """What a new profile would be understood as, without saving it.
@@ -100,10 +100,20 @@ class ModelProfiles(ProfileService[NewModelProfile, ModelProfile]):
             }
         )
 
-    def _read(self, profile_id: str, name: str, definition: str) -> Reading:
+    def has_towers(self, profile_id: str) -> bool:
+        """Whether a profile's config describes towers; raises `NotFound`."""
+        config = _DEFINITION.validate_json(self.row(profile_id).definition).config
+        return config is not None and has_towers(config)
+
+    def _read(
+        self, profile_id: str, name: str, definition: str, towers: Towers | None = None
+    ) -> Reading:
         wanted = _DEFINITION.validate_json(definition)
         if wanted.config is not None:
-            reading = read_config(wanted.config, profile_id, wanted.towers)
+            reading = read_config(wanted.config, profile_id, towers or wanted.towers)
+        elif towers in ("frozen", "trained"):
+            detail = "This saved model has no config.json to read towers from: leave towers out."
+            raise InvalidInput(FieldError("/model/towers", detail))
         elif wanted.dimensions is not None:
             reading = Reading(spec_from_dimensions(wanted.dimensions, profile_id))
         else:

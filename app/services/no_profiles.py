@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from app.catalog.huggingface.towers import Towers
 from app.domain.errors import FieldError, InvalidInput
 
 
 class NoProfiles:
     """Refuses every profile, with what to name instead."""
 
-    def model_spec(self, profile_id: str) -> NoReturn:
+    def model_spec(self, profile_id: str, towers: Towers | None = None) -> NoReturn:
         detail = "Saved profiles are not read here: give model.id or model.config."
         raise InvalidInput(FieldError("/model/profile", detail))
 

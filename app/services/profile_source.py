@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.catalog.huggingface.towers import Towers
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.hardware import Hardware
@@ -18,10 +19,10 @@ class SavedProfiles:
         self._models = models
         self._hardware = hardware
 
-    def model_spec(self, profile_id: str) -> ModelSpec:
+    def model_spec(self, profile_id: str, towers: Towers | None = None) -> ModelSpec:
         """The model of a saved profile; raises InvalidInput when there is none."""
         try:
-            return self._models.spec(profile_id)
+            return self._models.spec(profile_id, towers)
         except NotFound as error:
             remedy = f"{error} Save one first, or use the id of a catalogue model."
             raise InvalidInput(FieldError("/model/profile", remedy)) from None

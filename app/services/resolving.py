@@ -8,6 +8,7 @@ from typing import Protocol
 from app.catalog import Catalog
 from app.catalog.huggingface import read_config
 from app.catalog.huggingface.dimensions import spec_from_dimensions
+from app.catalog.huggingface.towers import Towers
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
 from app.domain.hardware import Hardware
@@ -35,7 +36,7 @@ _MODEL_SOURCES = ("id", "profile", "config", "dimensions")
 class ProfileSource(Protocol):
     """Where saved profiles come from. Both raise InvalidInput for an id that is not there."""
 
-    def model_spec(self, profile_id: str) -> ModelSpec: ...
+    def model_spec(self, profile_id: str, towers: Towers | None = None) -> ModelSpec: ...
 
     def hardware(self, profile_id: str) -> Hardware: ...
 
@@ -84,16 +85,17 @@ class Resolver:
                     "/model", f"Give exactly one of id, profile, config or dimensions{found}."
                 )
             )
-        if choice.towers != "none" and choice.config is None:
-            detail = "Towers are read from a config: give model.config, or save them in a profile."
+        asked = choice.towers in ("frozen", "trained")
+        if asked and choice.config is None and choice.profile is None:
+            detail = "Towers are read from a config: give model.config, or a profile that has one."
             raise InvalidInput(FieldError("/model/towers", detail))
         if choice.id is not None:
             return self._catalog.model(choice.id).spec
         if choice.profile is not None:
-            return self._profiles.model_spec(choice.profile)
+            return self._profiles.model_spec(choice.profile, choice.towers)
         if choice.dimensions is not None:
             return spec_from_dimensions(choice.dimensions.model_dump(), NAMED_DIMENSIONS)
-        return read_config(choice.config or {}, IMPORTED, choice.towers).spec
+        return read_config(choice.config or {}, IMPORTED, choice.towers or "none").spec
 
     def _hardware(self, choice: HardwareChoice) -> Hardware:
         if (choice.gpu is None) == (choice.profile is None):

@@ -45,6 +45,14 @@ _ALL = (
         "model_profile", "Saved model", "select",
         help="A config.json that you imported, or a model that you saved",
     ),
+    Field(
+        "towers", "Towers", "select",
+        help="Encoders beside the text model, where it is trained through its multimodal class",
+        choices=(
+            ("", "As saved"), ("none", "Text model alone"), ("frozen", "Frozen"),
+            ("trained", "Trained"),
+        ),
+    ),
     Field("gpu", "GPU", "select", help="The card that every process trains on"),
     Field(
         "hardware_profile", "Saved system", "select",

@@ -53,6 +53,7 @@ def _deepspeed(name: str, kind: Kind) -> Param:
 PARAMS: tuple[Param, ...] = (
     Param("model", ("model", "id"), always=True),
     Param("model_profile", ("model", "profile")),
+    Param("towers", ("model", "towers")),
     Param("gpu", ("hardware", "gpu"), always=True),
     Param("gpus_per_node", ("hardware", "gpus_per_node"), "count", always=True),
     Param("nodes", ("hardware", "nodes"), "count", always=True),
@@ -284,11 +285,14 @@ def read(pairs: Iterable[tuple[str, str]], leave_out: Iterable[str] = ()) -> Sub
 
 
 def _profiles_win(document: dict[str, Any]) -> None:
-    """A chosen profile stands for its whole group; the fields beside it are not part of the job."""
+    """A chosen profile stands for its whole group; the fields beside it are not part of the job.
+
+    A saved model alone has towers to choose.
+    """
     for group in ("model", "hardware"):
-        profile = document[group].get("profile")
+        profile, towers = document[group].get("profile"), document[group].pop("towers", None)
         if profile:
-            document[group] = {"profile": profile}
+            document[group] = {"profile": profile, **({"towers": towers} if towers else {})}
 
 
 def _validated(

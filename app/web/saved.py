@@ -17,12 +17,16 @@ from app.web.scenario import hardware_name
 
 @dataclass(frozen=True)
 class Saved:
-    """A chosen profile. `change` is the address of the same job with fields in its place."""
+    """A chosen profile. `change` is the address of the same job with fields in its place.
+
+    `has_towers`: whether it is a model with encoders that can be trained or left out.
+    """
 
     id: str
     name: str
     facts: str
     change: str
+    has_towers: bool = False
 
 
 def saved_model(services: Services, submission: Submission, shown: Submission) -> Saved | None:
@@ -32,11 +36,13 @@ def saved_model(services: Services, submission: Submission, shown: Submission) -
         return None
     try:
         found = services.model_profiles.get(profile)
+        towers = services.model_profiles.has_towers(profile)
     except NotFound:
         return None
     name, base = found.name, found.base
-    fields = {"model": {"profile": None, "id": base or EXAMPLE.model.id}}
-    return Saved(profile, name, base or "from a config.json", _without(submission, shown, fields))
+    fields = {"model": {"profile": None, "id": base or EXAMPLE.model.id, "towers": None}}
+    change = _without(submission, shown, fields)
+    return Saved(profile, name, base or "from a config.json", change, towers)
 
 
 def saved_hardware(services: Services, submission: Submission, shown: Submission) -> Saved | None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from app.catalog import load_catalog
 from app.catalog.huggingface.layer_classes import LAYER_CLASSES
+from app.catalog.huggingface.towers import Towers
 from app.domain.assessment import Assessment, assess
 from app.domain.frameworks.zero import overlaps_communication
 from app.domain.guidance import Trainer
@@ -103,7 +104,7 @@ class Case(NamedTuple):
 
 
 class _NoProfiles:
-    def model_spec(self, profile_id: str) -> Any:
+    def model_spec(self, profile_id: str, towers: Towers | None = None) -> Any:
         raise NotImplementedError
 
     hardware = model_spec

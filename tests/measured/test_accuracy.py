@@ -14,6 +14,7 @@ from typing import Literal
 import pytest
 
 from app.catalog import load_catalog
+from app.catalog.huggingface.towers import Towers
 from app.catalog.measured import CappedRun, capped_runs, known_gaps, measured_runs
 from app.domain.architecture import ModelSpec
 from app.domain.assessment import assess
@@ -29,7 +30,7 @@ FIRST = "2026-10"
 class NoProfiles:
     """Measured runs name models and GPUs of the catalogue, or bring a config."""
 
-    def model_spec(self, profile_id: str) -> ModelSpec:
+    def model_spec(self, profile_id: str, towers: Towers | None = None) -> ModelSpec:
         raise AssertionError(profile_id)
 
     def hardware(self, profile_id: str) -> Hardware:

@@ -6,6 +6,7 @@ import pytest
 
 from app.catalog import load_catalog
 from app.catalog.huggingface import spec_from_config
+from app.catalog.huggingface.towers import Towers
 from app.catalog.measured import measured_runs
 from app.domain.architecture import ModelSpec
 from app.domain.errors import FieldError, InvalidInput
@@ -21,7 +22,7 @@ from tests.factories import LLAMA_CONFIG
 class OneProfile:
     """A saved model and a saved machine, both called `mine`."""
 
-    def model_spec(self, profile_id: str) -> ModelSpec:
+    def model_spec(self, profile_id: str, towers: Towers | None = None) -> ModelSpec:
         if profile_id != "mine":
             raise InvalidInput(FieldError("/model/profile", "No such profile."))
         return spec_from_config(LLAMA_CONFIG, "Our model")

@@ -155,3 +155,34 @@ def test_a_trained_tower_counts_and_what_does_not_is_said(client: TestClient) ->
     (profile,) = client.get("/api/v1/model-profiles").json()["items"]
     assert profile["towers"] == "trained"
     assert profile["facts"]["trained"] == profile["parameters"]["total"]
+
+
+def test_the_planner_chooses_a_saved_models_towers_for_one_job(client: TestClient) -> None:
+    text = {**LLAMA_CONFIG, "model_type": "llama"}
+    vision = {"model_type": "clip_vision_model", "hidden_size": 24, "num_hidden_layers": 2,
+              "intermediate_size": 40, "image_size": 28, "patch_size": 7}  # fmt: skip
+    seeing = {"model_type": "llava", "text_config": text, "vision_config": vision}
+    saved, blind = (
+        client.post("/api/v1/model-profiles", json={"name": name, "config": config}).json()["id"]
+        for name, config in (("Seeing", seeing), ("Blind", text))
+    )
+
+    def notes(towers: str) -> str:
+        return client.get(f"/?model_profile={saved}&towers={towers}&sequence_length=512").text
+
+    assert 'name="towers"' in notes("")
+    assert 'name="towers"' not in client.get(f"/?model_profile={blind}").text
+    assert "are frozen" not in notes("")
+    assert "are frozen" in notes("frozen")
+    assert "are trained" in notes("trained")
+    answer = client.post(
+        "/api/v1/estimates",
+        json={
+            "model": {"profile": saved, "towers": "trained"},
+            "hardware": {"gpu": "h100-80-sxm"},
+            "training": {"method": "lora", "sequence_length": 512},
+        },
+    ).json()
+    assert answer["errors"][0]["pointer"] == "/model/towers"
+    page = notes("trained&method=lora")
+    assert "LoRA and QLoRA leave towers frozen" in page
