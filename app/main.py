@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 
 from fastapi import FastAPI
 from pydantic import ValidationError
@@ -120,13 +121,14 @@ def main() -> int:
     except StorageUnavailable as error:
         sys.stderr.write(f"The database cannot be opened: {error.__cause__ or error}\n")
         return 2
-    threading.Thread(target=_warm_up, args=(app.state.services,), daemon=True).start()
+    warming = threading.Thread(target=_warm_up, args=(app.state.services,), daemon=True)
     serve(
         app,
         host=settings.host,
         port=settings.port,
         trusted_proxies=settings.trusted_proxies,
         grace_seconds=settings.shutdown_grace_seconds,
+        on_started=warming.start,
     )
     return 0
 
@@ -134,6 +136,7 @@ def main() -> int:
 def _warm_up(services: Services) -> None:
     """Does, beside the first requests, what the start need not wait for."""
     services.estimator.warm_up()
+    import_module("app.web.pdf.document")
     # Catalogue and code live as long as the process: collections that walk them stall for 0.1 s.
     gc.collect()
     gc.freeze()

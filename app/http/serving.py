@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
+from collections.abc import Callable
 from time import monotonic
 from types import FrameType
 
@@ -53,11 +55,24 @@ class DrainingServer(uvicorn.Server):
     status 0. SIGINT, from a keyboard, or a second signal skips the time.
     """
 
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, grace_seconds: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        lifecycle: Lifecycle,
+        grace_seconds: float,
+        on_started: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self._on_started = on_started
         self._lifecycle = lifecycle
         self._grace_seconds = grace_seconds
         self._leave_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Binds and gets ready; only then begins what competes with it for the processor."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Takes a signal; called again, it is in more of a hurry."""
@@ -130,9 +145,18 @@ class ProblemProtocol(HttpToolsProtocol):
 
 
 def serve(
-    app: FastAPI, *, host: str, port: int, trusted_proxies: str, grace_seconds: float
+    app: FastAPI,
+    *,
+    host: str,
+    port: int,
+    trusted_proxies: str,
+    grace_seconds: float,
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serves an application with a `lifecycle` in its state until a signal ends it."""
+    """Serves an application with a `lifecycle` in its state until a signal ends it.
+
+    `on_started` is called once it listens.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -147,7 +171,7 @@ def serve(
         log_config=None,  # one format for everything
         timeout_graceful_shutdown=ANSWER_SECONDS,
     )
-    server = DrainingServer(config, app.state.lifecycle, grace_seconds)
+    server = DrainingServer(config, app.state.lifecycle, grace_seconds, on_started)
     server.run()
     if not server.started:
         raise SystemExit(3)

@@ -6,18 +6,22 @@ Errors are signed shares of what was measured: −0.01 is one per cent too littl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, WithJsonSchema
 
+from app.catalog.measured import MeasuredRun
 from app.domain.recipe import Trainer
 from app.schemas.estimates import Component, Phase, Request
+
+# Checked one by one, so that a bad run is named by its place.
+_RUN = WithJsonSchema(MeasuredRun.model_json_schema(ref_template="#/components/schemas/{model}"))
 
 
 class MeasuredRuns(Request):
     """Runs to compare, each as a line of the harness's results."""
 
-    runs: list[Any] = Field(min_length=1, max_length=500)
+    runs: list[Annotated[Any, _RUN]] = Field(min_length=1, max_length=500)
 
 
 @dataclass(frozen=True, slots=True)

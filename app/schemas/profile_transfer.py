@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 
 from app.schemas.estimates import Request
 from app.schemas.numbers import Flag
@@ -19,12 +20,19 @@ State = Literal["new", "same", "conflicting"]
 Action = Literal["created", "unchanged", "kept", "replaced", "copied"]
 
 
+def _dated(value: object) -> object:
+    """A bare number, quoted or not, would be taken for seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
+        return value
+    raise PydanticKnownError("datetime_type")
+
+
 class ProfilesDocument(Request):
     """Profiles as they would be created: the same fields as in a POST. Names tell them apart."""
 
     format: Literal["shardplan-profiles"]
     version: Literal[1] = Field(description="Of this format; another version is refused.")
-    exported_at: datetime | None = None
+    exported_at: Annotated[datetime, BeforeValidator(_dated)] | None = None
     catalog_version: str | None = Field(None, max_length=40)
     model_profiles: list[NewModelProfile] = Field(default_factory=list, max_length=MOST)
     hardware_profiles: list[NewHardwareProfile] = Field(default_factory=list, max_length=MOST)

@@ -21,7 +21,6 @@ from app.services.container import Services
 from app.web import planner
 from app.web.csv_text import csv_text
 from app.web.export_rows import HEADER, rows_of
-from app.web.pdf.document import pdf_of
 from app.web.report import Report, report_of
 from app.web.sheet import Sheet, live_sheet, stored_sheet
 
@@ -101,6 +100,9 @@ def _what_if(sheet: Sheet, now: datetime, link: str) -> str:
 
 def _exported(report: Report, kind: Format) -> Response:
     if kind == "pdf":
+        # A seventh of the time that a start takes, and the first page needs no font.
+        from app.web.pdf.document import pdf_of
+
         return _file(pdf_of(report), report, kind)
     return _file(csv_text(HEADER, rows_of(report)), report, kind)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import uuid
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -68,15 +69,16 @@ class Client:
             self.versions[self.open_change] = version
             self.open_change = None
 
-    def lost(self, server: Server, among: int | None = None) -> list[str]:
+    def lost(self, there: Mapping[str, int], since: Mapping[str, int] | None = None) -> list[str]:
         """Ids of what was acknowledged and is not there, or is not as it was left.
 
-        With `among`, only so many of the last ones are looked at.
+        `there` has versions by id. What has the version of `since` still is not looked at.
         """
+        known = since or {}
         return [
             profile
-            for profile in list(self.versions)[-(among or len(self.versions)) :]
-            if self._version(server, profile) != self.versions[profile]
+            for profile, version in self.versions.items()
+            if known.get(profile) != version and there.get(profile) != version
         ]
 
     def _document(self, name: str) -> Json:
@@ -108,13 +110,18 @@ class Client:
         return int(answer.headers["etag"].strip('"')) if answer.status == 200 else 0
 
 
-def every_profile(server: Server) -> list[Json]:
-    """All hardware profiles, page by page."""
+def every_profile(server: Server, newest: int | None = None) -> list[Json]:
+    """All hardware profiles, or so many of the newest, page by page."""
     found: list[Json] = []
     path = f"{PROFILES}?limit=100"
     while True:
         page = server.request("GET", path).json()
         found += page["items"]
-        if not page["next_cursor"]:
+        if not page["next_cursor"] or (newest is not None and len(found) >= newest):
             return found
         path = f"{PROFILES}?limit=100&cursor={page['next_cursor']}"
+
+
+def versions_by_id(server: Server, newest: int | None = None) -> dict[str, int]:
+    """The version of every profile, or of so many of the newest."""
+    return {profile["id"]: profile["version"] for profile in every_profile(server, newest)}
