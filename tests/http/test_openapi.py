@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -177,6 +178,16 @@ def test_without_keys_the_document_asks_for_none(document: Document) -> None:
     assert "securitySchemes" not in document["components"]
     for address, operation in operations(document).items():
         assert not {"401", "429"} & operation["responses"].keys(), address
+
+
+def test_no_answer_has_a_field_for_a_hash_or_a_workspace(document: Document) -> None:
+    fields = {
+        name
+        for schema in document["components"]["schemas"].values()
+        for name in schema.get("properties", {})
+    }
+    assert len(fields) > 100
+    assert not [name for name in fields if re.search("hash|workspace|secret|password", name)]
 
 
 def test_every_operation_has_a_summary_and_a_description(document: Document) -> None:

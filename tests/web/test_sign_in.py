@@ -144,6 +144,13 @@ def test_a_wrong_key_is_said_beside_the_field(client: TestClient, wrong: str) ->
     assert "set-cookie" not in response.headers
 
 
+def test_the_field_hides_the_key_and_lets_password_managers_fill_it(client: TestClient) -> None:
+    (field,) = re.findall(r'<input id="key"[^>]*>', client.get("/sign-in").text)
+    assert 'type="password"' in field
+    assert 'autocomplete="current-password"' in field
+    assert not re.search("onpaste|oncopy|readonly", field)
+
+
 def test_signing_out_ends_the_session_for_everybody_who_has_it(
     client: TestClient, key: str
 ) -> None:
