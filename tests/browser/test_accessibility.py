@@ -20,6 +20,7 @@ PATHS = (
     "/compare?s=method%3Dlora&s=offload%3Dcpu",
     "/bulk",
     "/models",
+    "/models/import",
     "/gpus",
     "/models/deepseek-ai/DeepSeek-V3",
     "/gpus/h200-141-sxm",
