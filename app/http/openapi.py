@@ -105,11 +105,19 @@ def _document(
     schemas["Problem"] = problem
     for operations in document["paths"].values():
         for method, operation in operations.items():
+            _require_if_match(operation)
             changes = method.upper() not in SAFE_METHODS  # refused where it comes from elsewhere
             _add_problems(operation, {*everywhere, 403} if changes else everywhere)
             _add_example(operation, examples)
             _add_request_examples(operation, schemas)
     return document
+
+
+def _require_if_match(operation: dict[str, Any]) -> None:
+    """Without the header the answer is 428, not the framework's 422: it is optional to FastAPI."""
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] == "if-match":
+            parameter.update(required=True, schema={"type": "string", "title": "If-Match"})
 
 
 def _add_problems(operation: dict[str, Any], everywhere: Collection[int]) -> None:

@@ -14,8 +14,15 @@ from app.catalog.measured import MeasuredRun
 from app.domain.recipe import Trainer
 from app.schemas.estimates import Component, Phase, Request
 
+def _run_schema() -> dict[str, Any]:
+    """The schema of a line, whole: `$defs` would not be found from inside the API's document."""
+    schema = MeasuredRun.model_json_schema()
+    schema["properties"]["measured"] = schema.pop("$defs")["Measured"]
+    return schema
+
+
 # Checked one by one, so that a bad run is named by its place.
-_RUN = WithJsonSchema(MeasuredRun.model_json_schema(ref_template="#/components/schemas/{model}"))
+_RUN = WithJsonSchema(_run_schema())
 
 
 class MeasuredRuns(Request):
