@@ -160,10 +160,13 @@ class PlanService:
         Raises:
             NotFound: there is none with this id.
         """
-        plan = self.get(plan_id)
+        return self.keep(self.get(plan_id), new, key)
+
+    def keep(self, plan: Plan, new: NewCopy, key: str | None = None) -> Created:
+        """Saves a plan that was read here or through a link of anybody's, as it is stored."""
         name = new.name or f"Copy of {plan.name}"[:MOST_NAME]
         content = dataclasses.replace(plan.row.content, name=name)
-        return self._save(key, f"copy of {plan_id}", new, lambda: content)
+        return self._save(key, f"copy of {plan.id}", new, lambda: content)
 
     def recalculate(self, plan_id: str, new: NewRecalculation, key: str | None = None) -> Created:
         """Saves a plan's inputs, computed with today's engine and catalogue, as a new plan.

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.errors import FieldError, InvalidInput
 from app.http.cookies import cookie, forget_cookie, keep_cookie
 from app.http.dependencies import ServicesDep, VersionField
-from app.schemas.plans import NewPlan, NewShare, Share
+from app.schemas.plans import NewCopy, NewPlan, NewShare, Share
 from app.services.concurrency import IfMatch
 from app.services.container import Services
 from app.services.ids import is_token
@@ -72,6 +72,16 @@ def save_plan(
     created = services.plans.create(new)
     if share:
         return _shared(request, services, created.id, NewShare())
+    return RedirectResponse(f"/plans/{created.id}", status_code=303)
+
+
+@router.post("/from-link")
+def keep_shared_plan(services: ServicesDep, token: Annotated[str, Form()] = "") -> Response:
+    """Saves what a link shows among one's own plans.
+
+    Not under the link's address, which is open to everybody: saving takes a key that may write.
+    """
+    created = services.plans.keep(services.shares.open(token).plan, NewCopy())
     return RedirectResponse(f"/plans/{created.id}", status_code=303)
 
 

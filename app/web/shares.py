@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.http.access import principal_of
 from app.http.dependencies import ServicesDep
 from app.services.container import Services
 from app.web.configuration import FOLDER
@@ -53,10 +54,17 @@ def _page(request: Request, services: Services, token: str, *, today: bool) -> R
         "expires_at": shared.expires_at,
         "url": url,
         "qr": qr_of(url),
+        "token": token if _may_save(request, services) else None,
         "recalculable": not by_profile,
         "recalculation": recalculation_of(services, plan) if today and not by_profile else None,
     }
     return render(request, "shared/page.html", context)
+
+
+def _may_save(request: Request, services: Services) -> bool:
+    """Whether whoever asks could keep a copy."""
+    principal = principal_of(request)
+    return services.settings.access == "open" if principal is None else principal.may_write
 
 
 @router.get("/s")

@@ -64,6 +64,7 @@ GET /models/options
 GET /models/{owner}/{name}
 GET /plans
 POST /plans
+POST /plans/from-link
 GET /plans/{plan_id}
 GET /plans/{plan_id}/export.{kind}
 GET /plans/{plan_id}/configuration/{filename}

@@ -51,6 +51,7 @@ POST /model-profiles/{profile_id}/delete
 POST /model-profiles/{profile_id}/duplicate
 POST /models/import
 POST /plans
+POST /plans/from-link
 POST /plans/{plan_id}/copy
 POST /plans/{plan_id}/delete
 POST /plans/{plan_id}/recalculation
