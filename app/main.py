@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -40,6 +40,12 @@ from app.settings import Settings
 from app.storage.errors import SchemaTooNew, StorageUnavailable
 from app.web import router as web_router
 from app.web.errors import render_error
+
+# FastAPI builds an included route when it is first matched, and keeps it with its inclusion: here
+# that is once in a process, not once for every application.
+ROUTES = APIRouter(generate_unique_id_function=operation_id)
+for included in (health_router, api.router, web_router):
+    ROUTES.include_router(included)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -73,9 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.lifecycle = Lifecycle()
     app.state.metrics = Metrics(services)
     app.state.workspaces = workspaces
-    app.include_router(health_router)
-    app.include_router(api.router)
-    app.include_router(web_router)
+    app.router.routes.extend(ROUTES.routes)
     app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
     app.mount("/static", CachedStaticFiles(directory=STATIC_FOLDER), name="static")
     by_key = settings.access == "keys"
