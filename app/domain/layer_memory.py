@@ -243,10 +243,11 @@ def _attention(
         symbols = {"q": q, "kv": kv, "H": heads, "c": c}
         yield Ingredient(att.fp32_attention, symbols, needs_sequence=True)
         return
-    elif masked and mixer.sliding_window and kernels.attention == "sdpa":
+    elif mixer.indexer or (masked and mixer.sliding_window and kernels.attention == "sdpa"):
         repeated = q if mixer.kv_heads > 1 else kv
+        size = c * heads if mixer.indexer else c
         yield Ingredient(act.masked_attention, {"q": q, "r": repeated, "H": heads, "c": c})
-        yield Ingredient(att.attention_masks, {"c": c}, needs_sequence=True)
+        yield Ingredient(att.attention_masks, {"c": size}, needs_sequence=True)
     else:
         yield Ingredient(act.flash_attention, {"q": q, "kv": kv, "H": heads, "c": c})
     if mixer.fused_qkv and mixer.rotary_dim:
@@ -284,7 +285,8 @@ def _routed(mlp: MixtureOfExperts, kind: LayerKind, kernels: Kernels) -> Iterabl
     symbols = {"k": k, "e": mlp.width, "X": mlp.experts, "c": c}
     if kernels.method == "full" or kind.folding:
         tensors = EXPERT_TENSORS if mlp.gated else UNGATED_EXPERT_TENSORS
-        symbols |= {"h": h, "m": CLAMPED_EXPERT_TENSORS if mlp.expert_bias else tensors}
+        clamped = mlp.expert_bias or mlp.clamped
+        symbols |= {"h": h, "m": CLAMPED_EXPERT_TENSORS if clamped else tensors}
         yield Ingredient(mixtures.routed_experts, symbols, in_mlp=True)
     else:
         yield Ingredient(mixtures.frozen_experts, symbols, in_mlp=True)

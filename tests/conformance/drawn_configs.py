@@ -37,6 +37,7 @@ OTHER_KINDS = {
     **dict.fromkeys(("granitemoehybrid", "olmo_hybrid", "minimax", "kimi_linear", "qwen3_next",
                      "qwen3_5_text", "qwen3_5_moe_text"), "linear_attention"),
     **dict.fromkeys(("lfm2", "lfm2_moe"), "conv"),
+    "minimax_m3_vl_text": "minimax_m3_sparse",
 }  # fmt: skip
 # A head_dim of their own makes these classes' projections disagree.
 HEAD_DIM_FOLLOWS = {"helium", "olmoe", "phi"}
@@ -101,6 +102,8 @@ def _fit(random: Random, config: dict[str, Any], dim: int, layers: int) -> None:
         config.pop("layer_types", None)
         config |= {"num_hidden_layers": 8 + layers, "num_kv_shared_layers": random.randint(0, 3)}
         config["intermediate_size"] = random.choice((24, random.choices((24, 40), k=8 + layers)))
+    if model_type == "minimax_m3_vl_text":
+        config["moe_layer_freq"] = random.choices((0, 1), k=layers)
     if model_type == "mamba2":
         config |= {"head_dim": 2 * dim, "expand": 2}
     if model_type == "lfm2_moe":

@@ -180,7 +180,9 @@ def mixture(
         key, _ = c.find(chosen)
         c.complain(key, f"{key} {used} is more than the {count} experts; lower it.")
     width = c.integer(width_key, most=reading.MAX_HIDDEN)
-    return MixtureOfExperts(count, used, width, activation=activation(c, act), **facts)
+    if "activation" not in facts:
+        facts["activation"] = activation(c, act)
+    return MixtureOfExperts(count, used, width, **facts)
 
 
 def layer_types(

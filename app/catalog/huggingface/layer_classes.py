@@ -74,6 +74,7 @@ LAYER_CLASSES = {
     "mellum": "MellumDecoderLayer",
     "minimax": "MiniMaxDecoderLayer",
     "minimax_m2": "MiniMaxM2DecoderLayer",
+    "minimax_m3_vl_text": "MiniMaxM3VLDecoderLayer",
     "ministral": "MinistralDecoderLayer",
     "ministral3": "Ministral3DecoderLayer",
     "minicpm3": "MiniCPM3DecoderLayer",

@@ -38,6 +38,7 @@ NESTED: dict[str, str] = {
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
     "mistral3": "mistral",
+    "minimax_m3_vl": "minimax_m3_vl_text",
     "llava": "llama",
     "llava_next": "llama",
     "llava_onevision": "qwen2",

@@ -4,6 +4,7 @@ from app.domain.architecture.layer import LLAMA_MODULES, Layer
 from app.domain.architecture.mixers import (
     Attention,
     AttentionNames,
+    BlockIndexer,
     LatentAttention,
     Mixer,
     ParallelMixers,
@@ -31,6 +32,7 @@ __all__ = [
     "Activation",
     "Attention",
     "AttentionNames",
+    "BlockIndexer",
     "DenseMLP",
     "GatedDeltaNet",
     "KimiDelta",

@@ -34,6 +34,25 @@ class AttentionNames:
 
 
 @dataclass(frozen=True)
+class BlockIndexer:
+    """The indexer that picks which blocks of keys a group of heads reads.
+
+    Mirrors MiniMaxM3VLIndexer.
+    """
+
+    heads: int
+    head_dim: int
+
+    def tensors(self, module: str, hidden_size: int, norm_kind: NormKind) -> tuple[Tensor, ...]:
+        return (
+            *linear(f"{module}.q_proj", hidden_size, self.heads * self.head_dim),
+            *linear(f"{module}.k_proj", hidden_size, self.head_dim),
+            *norm(f"{module}.q_norm", self.head_dim, norm_kind),
+            *norm(f"{module}.k_norm", self.head_dim, norm_kind),
+        )
+
+
+@dataclass(frozen=True)
 class Attention:
     """Multi-head or grouped-query attention.
 
@@ -45,7 +64,8 @@ class Attention:
     `rotary_dim` are the channels of a head that are rotated (0: no rotary embedding),
     `joined_rotary` whether the code joins them to the rest even where there is no rest.
     `softcap`: scores pass through a scaled tanh, which the fused kernels of SDPA cannot do.
-    `conv1d`: weights are stored transposed, as GPT-2's Conv1D does.
+    `conv1d`: weights are stored transposed, as GPT-2's Conv1D does. `indexer`: each head reads the
+    blocks of keys that it picks, under a mask of its own.
     Mirrors LlamaAttention, Qwen3Attention, Phi3Attention, GptOssAttention, GPT2Attention,
     GPTNeoXAttention, OPTAttention, Gemma4TextAttention … of transformers 5.23.
     """
@@ -63,6 +83,7 @@ class Attention:
     rotary_dim: int = 0
     joined_rotary: bool = False
     conv1d: bool = False
+    indexer: BlockIndexer | None = None
     names: AttentionNames = AttentionNames()
 
     @property
@@ -108,6 +129,8 @@ class Attention:
             else:
                 bias = self.qkv_bias and part != "gate"
                 found += linear(name, hidden_size, sizes[part], bias, self.conv1d)
+        if self.indexer is not None:
+            found += self.indexer.tensors(f"{at}indexer", hidden_size, norm_kind)
         return tuple(found)
 
     def _norm(self, name: str, heads: int, kind: NormKind) -> tuple[Tensor, ...]:

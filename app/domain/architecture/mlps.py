@@ -60,6 +60,8 @@ class MixtureOfExperts:
     `shared_bias`: the shared network's linears have biases. `fused_shared`: its gate and up are one
     linear. A `correction` among the parts is the frozen bias that balances the experts, of shape
     (*correction_shape, experts).
+    `shared_names` are the shared network's projections where they are not the usual ones.
+    `clamped`: gate and up are clamped, as where experts have biases (gpt-oss).
     `runs_all`: every expert computes every token, weighted by zero where it was not chosen, as
     Llama 4's do. `parts` in registration order; names are below the layer.
     Mirrors MixtralSparseMoeBlock, Qwen3MoeSparseMoeBlock, DeepseekV3MoE, Llama4TextMoe, GptOssMLP,
@@ -80,6 +82,8 @@ class MixtureOfExperts:
     shared_gate: bool = False
     shared_bias: bool = False
     fused_shared: bool = False
+    shared_names: tuple[str, ...] | None = None
+    clamped: bool = False
     correction_shape: tuple[int, ...] = ()
     latent: int = 0
     runs_all: bool = False
@@ -122,7 +126,7 @@ class MixtureOfExperts:
             self.activation,
             fused_gate_up=self.fused_shared,
             module=module,
-            names=names,
+            names=self.shared_names or names,
         )
 
     def tensors(self, hidden_size: int) -> tuple[Tensor, ...]:

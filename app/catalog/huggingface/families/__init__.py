@@ -1,6 +1,7 @@
 """Importing this package registers every family."""
 
 from app.catalog.huggingface.families import (
+    block_sparse,
     classic,
     deepseek,
     early,
@@ -15,6 +16,7 @@ from app.catalog.huggingface.families import (
 )
 
 __all__ = [
+    "block_sparse",
     "classic",
     "deepseek",
     "early",
