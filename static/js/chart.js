@@ -116,22 +116,28 @@
   }
 
   let width = 0;
+  const sizes = new ResizeObserver(([entry]) => {
+    const now = Math.round(entry.contentRect.width);
+    if (now !== width && entry.target.isConnected) {
+      width = now;
+      later(draw); // the server's bars are painted first
+    }
+  });
   function watch() {
     const chart = document.querySelector("[data-chart]");
-    if (!chart) return;
-    new ResizeObserver(([entry]) => {
-      const now = Math.round(entry.contentRect.width);
-      if (now !== width && chart.isConnected) {
-        width = now;
-        later(draw); // the server's bars are painted first
-      }
-    }).observe(chart);
+    sizes.disconnect();
+    width = 0;
+    if (chart) sizes.observe(chart);
   }
 
+  // While somebody tries one thing after another, the server's bars are enough.
+  const PAUSE = 300;
+  let pause = 0;
   document.addEventListener("DOMContentLoaded", () => later(watch));
   document.addEventListener("shardplan:answer", () => {
-    width = 0;
-    watch();
+    turn += 1;
+    clearTimeout(pause);
+    pause = setTimeout(watch, PAUSE);
   });
   document.addEventListener("shardplan:theme", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
