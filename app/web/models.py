@@ -23,6 +23,7 @@ from app.web.rendering import is_fragment_request, render
 router = APIRouter(include_in_schema=False)
 
 SUGGESTIONS = 8
+SAVED_SUGGESTIONS = 4
 MOST_RUNS = 12
 KINDS = {"dense": "Dense", "mixture": "Mixture of experts", "hybrid": "Hybrid"}
 _BILLION = 10**9
@@ -99,10 +100,20 @@ def models(request: Request, services: ServicesDep) -> Response:
 
 @router.get("/models/options")
 def model_options(request: Request, services: ServicesDep, q: str = "") -> Response:
-    """What the planner's model field suggests."""
-    entries = services.catalog.search_models(q[:MAX_SEARCH])[:SUGGESTIONS]
-    context = {"entries": [(entry, marked(entry.id, q[:MAX_SEARCH])) for entry in entries], "q": q}
+    """What the planner's model field suggests: saved models first, then the catalogue's."""
+    words = q[:MAX_SEARCH]
+    entries = services.catalog.search_models(words)[:SUGGESTIONS]
+    saved = [profile for profile in services.profiles.list_models() if _has(profile.name, words)]
+    context = {
+        "entries": [(entry, marked(entry.id, words)) for entry in entries],
+        "saved": [(profile, marked(profile.name, words)) for profile in saved[:SAVED_SUGGESTIONS]],
+        "q": q,
+    }
     return render(request, "catalogue/options.html", context)
+
+
+def _has(name: str, words: str) -> bool:
+    return all(word in name.casefold() for word in words.casefold().split())
 
 
 @router.get("/models/{owner}/{name}")

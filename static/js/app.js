@@ -62,11 +62,16 @@
 
   /* --- Failures ------------------------------------------------------------------------------ */
 
+  let answered = new Date();
+  on("shardplan:answer", () => (answered = new Date()));
+
   function failure(reason) {
     const banner = $("#failure");
     if (!banner) return;
     banner.hidden = reason === null;
-    if (reason !== null) $("[data-reason]", banner).textContent = reason;
+    if (reason === null) return;
+    $("[data-reason]", banner).textContent = reason;
+    $("[data-answered]", banner).textContent = answered.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   }
 
   on("htmx:response:error", ({ detail: { ctx } }) => {
@@ -74,7 +79,10 @@
     const reference = ctx.response.headers.get("X-Request-ID");
     failure(`The server answered ${ctx.response.status}${reference ? `, reference ${reference}` : ""}.`);
   });
-  on("htmx:error", ({ detail: { ctx } }) => ctx && !isBeside(ctx) && failure("The server did not answer."));
+  on("htmx:error", ({ detail: { ctx } }) => {
+    if (ctx && !isBeside(ctx)) failure(navigator.onLine ? "The server cannot be reached." : "You are offline.");
+  });
+  addEventListener("online", () => $("#failure")?.hidden === false && $("#job").requestSubmit());
 
   /* --- Small things -------------------------------------------------------------------------- */
 
@@ -164,14 +172,16 @@
     if (input?.value) recent(input.value);
   };
 
+  const item = (role, text) => {
+    const element = document.createElement("li");
+    element.setAttribute("role", role);
+    element.append(Object.assign(document.createElement("span"), { textContent: text }));
+    return element;
+  };
+  const heading = (text) => item("presentation", text);
+
   function recentOptions(now) {
     const ids = recent().filter((id) => typeof id === "string" && id !== now);
-    const item = (role, text) => {
-      const element = document.createElement("li");
-      element.setAttribute("role", role);
-      element.append(Object.assign(document.createElement("span"), { textContent: text }));
-      return element;
-    };
     const options = ids.map((id, place) => {
       const option = item("option", id);
       option.id = `recent-${place}`;
@@ -179,7 +189,7 @@
       option.setAttribute("aria-selected", "false");
       return option;
     });
-    return options.length ? [item("presentation", "Recent"), ...options, item("presentation", "Catalogue")] : [];
+    return options.length ? [heading("Recent"), ...options] : [];
   }
 
   function combobox(box) {
@@ -218,8 +228,19 @@
         location.href = option.dataset.href;
         return;
       }
-      input.value = last = option.dataset.value;
-      input.dispatchEvent(new Event("change", { bubbles: true }));
+      const field = option.dataset.profile ? saved(option) : input;
+      if (field === input) input.value = last = option.dataset.value;
+      else input.value = last;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    // A saved model stands for the field: the form's own menu of them, or one made for it, says so.
+    const saved = ({ dataset: { profile }, firstElementChild: name }) => {
+      const form = input.form;
+      const menu = form.elements.model_profile ?? form.appendChild(document.createElement("select"));
+      Object.assign(menu, { name: "model_profile", hidden: menu.hidden || !menu.id });
+      if (![...menu.options].some((option) => option.value === profile)) menu.add(new Option(name.textContent, profile));
+      menu.value = profile;
+      return menu;
     };
     const search = async () => {
       const mine = ++turn;
@@ -229,7 +250,9 @@
       if (!response || !response.ok || mine !== turn || document.activeElement !== input) return;
       const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
       const before = words ? [] : recentOptions(last);
-      list.replaceChildren(...before, ...parsed.querySelectorAll("li"));
+      const found = [...parsed.querySelectorAll("li")];
+      if (before.length && found[0].role === "option") before.push(heading("Catalogue"));
+      list.replaceChildren(...before, ...found);
       show(true);
     };
     // Half a name is not a choice: the plan waits until one is made.

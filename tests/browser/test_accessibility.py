@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.test_planner import Forgive, interactive
@@ -119,6 +120,59 @@ def test_the_first_tab_stop_skips_to_the_answer(open_page: OpenPage) -> None:
     assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "answer"
+
+
+def tab_to(page: Page, selector: str) -> None:
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"the Tab key never reaches {selector}")
+
+
+def test_the_planner_is_used_by_the_keyboard_alone(open_page: OpenPage) -> None:
+    page = interactive(open_page("/", viewport=DESKTOP))
+    tab_to(page, "#f-model")
+    page.keyboard.type("llama-3.1-8b")
+    expect(page.locator("#option-1 mark").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("Llama-3.1-8B"))
+    tab_to(page, "#explore-batch > summary")
+    page.keyboard.press("Enter")
+    expect(page.locator(".grid-of-batches .here")).to_be_visible()
+    tab_to(page, ".grid-of-batches .cell:not(.here) a")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.id === 'headline'")
+    assert "sequence_length=2048&micro_batch_size=1&" not in page.url
+    tab_to(page, ".row-name")
+    page.keyboard.press("Enter")
+    expect(page.locator("#why-title")).to_contain_text("DDP")
+    assert page.evaluate("document.activeElement.id") == "strategy-ddp"
+
+
+def test_forced_colours_keep_the_bars_and_bound_the_badges_and_nothing_moves(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("/", forced_colors="active", reduced_motion="reduce")
+    drawn(page)
+    style = "(element, name) => getComputedStyle(element)[name]"
+    seen = {
+        page.locator(f".legend .s-{group}").evaluate(style, "backgroundColor")
+        for group in ("weights", "gradients", "optimizer_states", "activations", "buffers")
+    }
+    assert len(seen) == 5
+    assert page.locator(".badge").first.evaluate(style, "borderTopWidth") == "1px"
+    chosen, other = (
+        page.locator(f"[name=method][value={value}] + span").evaluate(style, "backgroundColor")
+        for value in ("full", "lora")
+    )
+    assert chosen != other
+    page.route(re.compile(r"/\?"), lambda route: None)  # the answer never comes
+    interactive(page).locator("[name=method][value=lora]").check()
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
+    page.wait_for_timeout(300)  # the sign that work goes on is shown after 200 ms
+    assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_targets_are_large_enough_on_a_phone(open_page: OpenPage) -> None:

@@ -87,6 +87,47 @@ def test_a_hanging_cdn_without_local_copies_leaves_a_plain_form(open_page: OpenP
     expect(page.locator("#scenario")).to_contain_text("LoRA")
 
 
+def test_a_lost_network_is_told_and_asked_again_once_it_is_back(
+    open_page: OpenPage, forgive: Forgive
+) -> None:
+    page = interactive(open_page("/"))
+    before = figures(page)
+    page.context.set_offline(True)
+    page.locator("#f-nodes").fill("2")
+    banner = page.locator("#failure")
+    expect(banner).to_contain_text("You are offline.")
+    hour = page.evaluate("new Date().toLocaleTimeString([], {hour: '2-digit'})").split()[0]
+    expect(banner).to_contain_text(re.compile(rf"the answer below is from {hour}\b"))
+    assert figures(page) == before
+    page.context.set_offline(False)
+    page.wait_for_url(re.compile("nodes=2"))
+    expect(banner).to_be_hidden()
+    assert page.locator("#f-nodes").input_value() == "2"
+    forgive("ERR_INTERNET_DISCONNECTED|Failed to fetch")
+
+
+def test_on_a_slow_network_the_old_answer_stays_readable_and_the_last_edit_wins(
+    open_page: OpenPage,
+) -> None:
+    page = interactive(open_page("/"))
+    before = figures(page)
+    slow = {
+        "offline": False,
+        "latency": 700,
+        "downloadThroughput": 60_000,
+        "uploadThroughput": 20_000,
+    }
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    choose(page, "method", "qlora")
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
+    assert figures(page) == before
+    choose(page, "method", "lora")
+    page.wait_for_url(re.compile("method=lora"))
+    expect(page.locator("#answer")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#scenario")).to_contain_text(", LoRA,")
+    assert figures(page) != before
+
+
 def test_without_javascript_everything_is_there(open_page: OpenPage) -> None:
     page = open_page("/", java_script_enabled=False)
     expect(page.locator(".row .bar rect.c-weights").first).to_be_visible()

@@ -219,6 +219,7 @@ def test_a_failing_server_keeps_inputs_and_answer(open_page: OpenPage, forgive: 
     page.route(re.compile(r"/\?"), answer)
     page.locator("#f-nodes").fill("2")
     expect(page.locator("#failure")).to_contain_text("abc12345")
+    expect(page.locator("#failure")).to_contain_text(re.compile(r"the answer below is from \d"))
     assert figures(page) == before
     assert page.locator("#f-nodes").input_value() == "2"
     fails[0] = False

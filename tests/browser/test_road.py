@@ -89,6 +89,11 @@ def test_a_model_and_a_system_are_saved_and_planned_with(open_page: OpenPage) ->
     page.get_by_role("link", name="Plan with this").click()
     expect(page.locator("#scenario")).to_contain_text("Our own")
 
+    page.goto("/")
+    interactive(page).get_by_role("combobox", name="Model", exact=True).click()
+    page.get_by_role("option", name="Our own").click()
+    expect(page.locator("#saved-model")).to_contain_text("Our own")
+
     page.goto("/gpus/h100-80-sxm")
     page.get_by_role("link", name="Save a system with it").click()
     page.locator("#p-name").fill("Lab box")

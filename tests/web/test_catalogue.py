@@ -126,6 +126,19 @@ def test_the_picker_suggests_eight_models_and_a_way_out(client: TestClient) -> N
     assert "<b>x" not in client.get("/models/options?q=<b>x").text
 
 
+def test_the_picker_suggests_saved_models_by_their_names_before_the_catalogues(
+    client: TestClient,
+) -> None:
+    config = {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 2, "vocab_size": 100}
+    saved = client.post("/api/v1/model-profiles", json={"name": "Our <b>GPT", "config": config})
+    assert saved.status_code == 201, saved.text
+    text = client.get("/models/options?q=our").text
+    option = text.index(f'data-profile="{saved.json()["id"]}"')
+    assert "Our</mark> &lt;b&gt;GPT" in text
+    assert option < text.index('id="option-paste"')
+    assert "data-profile" not in client.get("/models/options?q=llama").text
+
+
 def test_marks_surround_the_words_of_a_search_and_nothing_is_left_unescaped() -> None:
     assert marked("a/Llama-70B", "LLAMA 70") == "a/<mark>Llama</mark>-<mark>70</mark>B"
     assert marked("<i>.", ".") == "&lt;i&gt;<mark>.</mark>"
