@@ -15,10 +15,11 @@ from app.catalog import load_catalog
 from app.domain.errors import InvalidInput
 from app.domain.units import GIB
 from app.schemas.accuracy import Accuracy, AccuracySummary, RunAccuracy, RunComparison
-from app.services.accuracy import AccuracyService
+from app.services.accuracy import measured_accuracy
 from app.services.evidence import measured_evidence
 from app.services.no_profiles import NoProfiles
 from app.services.resolving import Resolver
+from app.services.run_comparing import RunComparer
 from app.web.numbers import NOTHING, percent, signed_percent
 
 HEADS = (
@@ -36,9 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     path: Path | None = parsed.results
     catalog = load_catalog()
-    service = AccuracyService(catalog, measured_evidence(catalog), Resolver(catalog, NoProfiles()))
+    service = measured_accuracy(catalog)
+    given = RunComparer(
+        catalog.version, measured_evidence(catalog), Resolver(catalog, NoProfiles())
+    )
     try:
-        found = service.whole if path is None else service.compare_lines(_text(path))
+        found = service.whole if path is None else given.compare_lines(_text(path))
     except InvalidInput as error:
         for field in error.errors:
             place = field.pointer.replace("/lines/", ":", 1)

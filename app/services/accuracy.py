@@ -1,10 +1,10 @@
-"""The engine's accuracy: every measured run, and runs that somebody sends, held against it."""
+"""The engine's accuracy: every measured run held against it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from app.catalog import Catalog
@@ -19,17 +19,14 @@ from app.schemas.accuracy import (
     HeldOut,
     NotMeasured,
     RunAccuracy,
-    RunComparison,
     RunDetail,
     Unproven,
 )
 from app.services.errors import NotFound
 from app.services.estimating import component
-from app.services.evidence import Comparison, Evidence
+from app.services.evidence import Comparison, Evidence, measured_evidence
 from app.services.held_out import held_out
-from app.services.measurements import compare_given, runs_of_documents, runs_of_lines
 from app.services.not_measured import not_measured
-from app.services.resolving import Resolver
 from app.services.run_accuracy import (
     by_strategy,
     grouped,
@@ -55,10 +52,9 @@ class Selection(NamedTuple):
 class AccuracyService:
     """Answers how far off the engine is. Measured runs are compared once, when first asked for."""
 
-    def __init__(self, catalog: Catalog, evidence: Evidence, resolver: Resolver) -> None:
+    def __init__(self, catalog: Catalog, evidence: Evidence) -> None:
         self._catalog = catalog
         self._evidence = evidence
-        self._resolver = resolver
 
     @cached_property
     def whole(self) -> Accuracy:
@@ -116,22 +112,6 @@ class AccuracyService:
             outside=self._evidence.region.outside(comparison.job, [comparison.strategy]),
             request=comparison.run.request,
         )
-
-    def compare_lines(self, text: str) -> RunComparison:
-        """Runs of a results file, one JSON object a line.
-
-        Raises:
-            InvalidInput: see `runs_of_lines` and `compare_given`.
-        """
-        return self._comparison(compare_given(runs_of_lines(text), self._resolver))
-
-    def compare_documents(self, documents: Sequence[object]) -> RunComparison:
-        """Runs that were read already.
-
-        Raises:
-            InvalidInput: see `runs_of_documents` and `compare_given`.
-        """
-        return self._comparison(compare_given(runs_of_documents(documents), self._resolver))
 
     @cached_property
     def _by_id(self) -> dict[str, tuple[Comparison, RunAccuracy]]:
@@ -204,17 +184,11 @@ class AccuracyService:
     def _not_measured(self) -> list[NotMeasured]:
         return not_measured(self._evidence, self._catalog)
 
-    def _comparison(self, comparisons: list[Comparison]) -> RunComparison:
-        runs = [run_accuracy(c, self._evidence.region) for c in comparisons]
-        return RunComparison(
-            engine_version=ENGINE_VERSION,
-            catalog_version=self._catalog.version,
-            overall=peak_summary("all", "All runs", runs),
-            reserved=reserved_summary(runs),
-            by_strategy=by_strategy(runs),
-            by_phase=phase_summaries(runs),
-            runs=runs,
-        )
+
+@lru_cache(maxsize=1)
+def measured_accuracy(catalog: Catalog) -> AccuracyService:
+    """The accuracy on the measured runs, which are the same for everybody."""
+    return AccuracyService(catalog, measured_evidence(catalog))
 
 
 def _method_title(method: str) -> str:

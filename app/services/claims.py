@@ -5,9 +5,10 @@ Nothing here is typed in: a judgement follows from the engine's answers to the c
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from app.catalog import Catalog
 from app.catalog import claims as record
 from app.domain.strategies import STRATEGIES
 from app.domain.units import GIB
@@ -25,7 +26,10 @@ from app.schemas.claims import (
 )
 from app.schemas.estimates import EstimateRequest, EstimateResponse, Group, StrategyEstimate
 from app.services.estimating import Estimator
+from app.services.evidence import measured_evidence
+from app.services.no_profiles import NoProfiles
 from app.services.patching import Patch, merge
+from app.services.resolving import Resolver
 
 # Sources round to two digits.
 _ROUNDED = 0.02
@@ -118,6 +122,14 @@ class JudgedClaims:
             reference_request=reference.request if reference else None,
             outcomes=[_outcome(estimate, asked.response) for estimate in asked.response.estimates],
         )
+
+
+@lru_cache(maxsize=1)
+def published_claims(catalog: Catalog) -> JudgedClaims:
+    """The claims of this release, judged once in a process: no job of theirs is a saved one."""
+    resolver = Resolver(catalog, NoProfiles())
+    estimator = Estimator(resolver, catalog.version, measured_evidence(catalog))
+    return JudgedClaims(record.load_claims(), estimator, catalog.version)
 
 
 def _favour(estimate: StrategyEstimate) -> tuple[int, int]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.catalog import Catalog, load_catalog
-from app.catalog.claims import load_claims
 from app.services.access import AccessService, Principal
-from app.services.accuracy import AccuracyService
+from app.services.accuracy import AccuracyService, measured_accuracy
 from app.services.catalog_documents import CatalogDocuments
-from app.services.claims import JudgedClaims
+from app.services.claims import JudgedClaims, published_claims
 from app.services.clock import Clock, utc_now
 from app.services.configuring import Configurer
 from app.services.estimating import Estimator
@@ -20,7 +19,6 @@ from app.services.fetching import ConfigFetcher
 from app.services.freezing import Freezer
 from app.services.hardware_profiles import HardwareProfiles
 from app.services.model_profiles import ModelProfiles
-from app.services.no_profiles import NoProfiles
 from app.services.planning import Planner
 from app.services.plans import PlanService
 from app.services.profile_source import SavedProfiles
@@ -28,6 +26,7 @@ from app.services.profile_transfer import ProfileTransfer
 from app.services.recent_plans import RecentPlans
 from app.services.recommending import Recommender
 from app.services.resolving import Resolver
+from app.services.run_comparing import RunComparer
 from app.services.shares import ShareService
 from app.services.system_search import SystemFinder
 from app.services.tally import Tally
@@ -47,6 +46,7 @@ class Shared:
     evidence: Evidence
     estimates: Tally
     claims: JudgedClaims
+    accuracy: AccuracyService
     access: AccessService
     recent_plans: RecentPlans
 
@@ -74,6 +74,7 @@ class Services:
     systems: SystemFinder
     claims: JudgedClaims
     accuracy: AccuracyService
+    runs: RunComparer
     plans: PlanService
     shares: ShareService
     access: AccessService
@@ -129,7 +130,8 @@ class Workspaces:
             configurer=Configurer(estimator),
             systems=SystemFinder(catalog, resolver, estimator, hardware_profiles),
             claims=shared.claims,
-            accuracy=AccuracyService(catalog, shared.evidence, resolver),
+            accuracy=shared.accuracy,
+            runs=RunComparer(catalog.version, shared.evidence, resolver),
             plans=PlanService(database, clock, Freezer(resolver, planner, catalog)),
             shares=ShareService(database, clock),
             access=shared.access,
@@ -141,7 +143,6 @@ def build_workspaces(settings: Settings, clock: Clock = utc_now) -> Workspaces:
     database = Database(settings.database_url)
     catalog = load_catalog()
     evidence = measured_evidence(catalog)
-    estimator = Estimator(Resolver(catalog, NoProfiles()), catalog.version, evidence)
     shared = Shared(
         settings=settings,
         clock=clock,
@@ -149,7 +150,8 @@ def build_workspaces(settings: Settings, clock: Clock = utc_now) -> Workspaces:
         catalog_documents=CatalogDocuments(catalog),
         evidence=evidence,
         estimates=Tally(),
-        claims=JudgedClaims(load_claims(), estimator, catalog.version),
+        claims=published_claims(catalog),
+        accuracy=measured_accuracy(catalog),
         access=AccessService(database, clock),
         recent_plans=RecentPlans(),
     )

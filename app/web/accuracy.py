@@ -139,7 +139,7 @@ def compare(
     whole = services.accuracy.whole
     try:
         text = file.file.read().decode("utf-8-sig") if file and file.filename else results
-        compared = services.accuracy.compare_lines(text)
+        compared = services.runs.compare_lines(text)
     except UnicodeDecodeError:
         return _comparison(request, whole, None, results, ["The file is not text in UTF-8."])
     except InvalidInput as error:

@@ -51,4 +51,4 @@ def compare_runs(
 
     Each run is one line of the harness's results, as JSON.
     """
-    return services.accuracy.compare_documents(body.runs)
+    return services.runs.compare_documents(body.runs)

@@ -94,7 +94,7 @@ def _catalogue_examples(services: Services) -> dict[str, Any]:
         "get_accuracy": _shortened(accuracy.whole),
         "get_measured_run": _shortened(accuracy.run(accuracy.whole.runs[0].id)),
         "compare_runs": _shortened(
-            accuracy.compare_documents(MEASURED_RUNS["one_run"]["value"]["runs"])
+            services.runs.compare_documents(MEASURED_RUNS["one_run"]["value"]["runs"])
         ),
     }
 
