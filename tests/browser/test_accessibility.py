@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.test_planner import Forgive, interactive
@@ -37,8 +37,8 @@ PATHS = (
     "/plans/new",
     "/s/new",
 )
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 # What another width or another scheme can change; the rest is in the markup, which stays.
 OF_COLOUR = ("color-contrast", "link-in-text-block")
 SEEN_ON_A_PHONE = (*OF_COLOUR, "scrollable-region-focusable", "target-size")
