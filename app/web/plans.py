@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -105,6 +105,7 @@ def plan_page(
         "shares": shares,
         "versions": services.plans.history(plan_id).items,
         "expiries": EXPIRIES,
+        "now": datetime.now(UTC),
         # A pasted config has no place in an address: such a plan is only read.
         "planner_href": None if plan.request().model.is_inline else f"/?{query}",
         **more,

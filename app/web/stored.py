@@ -52,7 +52,7 @@ def stored_context(plan: Plan, view: View, path: str) -> dict[str, Any]:
         "configuration": None
         if shown is None
         else configuration_view(shown, files, f"{path}{FOLDER}", chosen),
-        "launch": next((f.content for f in files if f.format == "launch_command"), ""),
+        "launch": _commands(next((f.content for f in files if f.format == "launch_command"), "")),
         "price": _price(job),
         "assumptions": _assumptions(job, shown),
         "view": view,
@@ -62,6 +62,11 @@ def stored_context(plan: Plan, view: View, path: str) -> dict[str, Any]:
         "interactive": False,
         "path_of_plan": path,
     }
+
+
+def _commands(script: str) -> str:
+    """A script as paper needs it: without its comments."""
+    return "\n".join(line for line in script.splitlines() if line and not line.startswith("#"))
 
 
 def _price(job: PlannedJob) -> str:

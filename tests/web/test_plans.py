@@ -4,7 +4,9 @@ import html
 import json
 import re
 import sqlite3
+from datetime import UTC, datetime, tzinfo
 
+import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -190,3 +192,22 @@ def test_an_unknown_plan_is_a_page_with_one_sentence(client: TestClient) -> None
     assert response.status_code == 404
     assert "There is no plan" in response.text
     assert response.headers["Content-Type"].startswith("text/html")
+
+
+def test_a_link_that_ended_cannot_be_revoked_any_more(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(client)
+    client.post(f"{path}/shares", data={"expires_in_days": "30"})
+    assert client.get(path).text.count("/revoke") == 1
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            return cls.fromtimestamp(datetime.now(UTC).timestamp() + 31 * 86_400, tz)
+
+    monkeypatch.setattr("app.web.plans.datetime", Later)
+    text = client.get(path).text
+
+    assert "/revoke" not in text
+    assert re.search(r"<td>Ended \d+ \w+ 20\d\d", text)

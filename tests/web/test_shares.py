@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app.http.access import COOKIE
 from app.main import create_app
-from app.services.access import AccessService
+from app.services.access import SCOPES, AccessService
 from app.settings import Settings
 from tests.conftest import ADDRESS
 from tests.factories import new_plan
@@ -68,11 +68,8 @@ def with_keys(tmp_path: Path) -> Iterator[TestClient]:
 
 def test_with_keys_a_link_is_kept_in_the_workspace_of_who_may_write(with_keys: TestClient) -> None:
     access: AccessService = with_keys.app.state.services.access  # type: ignore[attr-defined]
-    keys = {
-        (workspace, scope): access.create_key("x", workspace, scope).secret
-        for workspace, scope in (("Sales", "write"), ("Support", "write"), ("Support", "read"))
-    }
-    owner = {"Authorization": f"Bearer {keys['Sales', 'write']}"}
+    ours = access.create_key("x", "Sales", "write").secret
+    owner = {"Authorization": f"Bearer {ours}"}
     plan = with_keys.post("/api/v1/plans", json=new_plan(), headers=owner).json()["id"]
     made = with_keys.post(f"/api/v1/plans/{plan}/shares", json={}, headers=owner).json()
     form, offer = {"token": made["token"]}, 'action="/plans/from-link"'
@@ -82,7 +79,7 @@ def test_with_keys_a_link_is_kept_in_the_workspace_of_who_may_write(with_keys: T
         assert session is not None
         return {"Cookie": f"{COOKIE}={session.token}", "Origin": ADDRESS}
 
-    writer, reader = by(keys["Support", "write"]), by(keys["Support", "read"])
+    reader, writer = (by(access.create_key("x", "Support", scope).secret) for scope in SCOPES)
     pages = [with_keys.get(f"/s/{made['token']}", headers=who).text for who in (writer, reader, {})]
     assert [offer in page for page in pages] == [True, False, False]
     assert with_keys.post("/plans/from-link", data=form, headers=reader).status_code == 403
