@@ -66,19 +66,26 @@ def accuracy(
     method: str = "",
     campaign: str = "",
     trainer: str = "",
+    near: str = "",
     sort: str = _DEFAULT_SORT,
 ) -> Response:
-    """Every measured run beside its prediction; htmx gets the table alone."""
+    """Every measured run beside its prediction; htmx gets the table alone.
+
+    `near` names the runs that stand behind an estimate, with commas, to show no others.
+    """
     whole = services.accuracy.whole
     chosen = Selection(strategy, family, method, campaign, trainer)
     runs = services.accuracy.like(chosen)
+    if near:
+        runs = [run for run in runs if run.id in near.split(",")]
     context = _shared() | {
         "accuracy": whole,
         "rows": _sorted(runs, sort),
         "summary": peak_summary("chosen", "", runs) if runs else None,
         "chosen": chosen._asdict(),
         "choices": _choices(whole),
-        "headers": list(_headers(chosen, sort)),
+        "headers": list(_headers(chosen, near, sort)),
+        "near": near,
         "sort": sort,
     }
     if is_fragment_request(request):
@@ -194,9 +201,10 @@ def _sorted(runs: Sequence[RunAccuracy], sort: str) -> list[RunAccuracy]:
     return sorted(runs, key=column.key, reverse=column.number != sort.startswith("-"))
 
 
-def _headers(chosen: Selection, sort: str) -> Iterator[dict[str, Any]]:
+def _headers(chosen: Selection, near: str, sort: str) -> Iterator[dict[str, Any]]:
     """The columns' titles with the address that sorts by them, and how they are sorted now."""
-    kept = [(name, value) for name, value in chosen._asdict().items() if value]
+    asked = {**chosen._asdict(), "near": near}
+    kept = [(name, value) for name, value in asked.items() if value]
     for column in COLUMNS:
         current = sort.lstrip("-") == column.name
         turned = sort.startswith("-")

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+from urllib.parse import unquote
 
 import plotly.graph_objects as go
 import pytest
@@ -179,7 +180,12 @@ def test_an_estimate_links_to_the_runs_near_it(client: TestClient) -> None:
     near = re.findall(r'href="/accuracy/runs/([^"]+)"', text)
     assert near
     assert set(near) <= set(IDS)
-    assert 'href="/accuracy?strategy=zero3#runs"' in text
+    (badge,) = re.findall(r'href="(/accuracy\?near=[^"#]+)#runs"', text)
+    rows = client.get(unquote(badge), headers=HTMX).text
+    assert set(anchors(rows)) == set(near)
+    links = re.findall(r'href="(/accuracy\?[^"]+sort=[^"]+)"', rows)
+    assert all(f"near={near[0]}" in unquote(link) for link in links)
+    assert links
 
 
 def test_an_estimate_unlike_every_run_says_so(client: TestClient) -> None:
