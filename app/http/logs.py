@@ -16,7 +16,7 @@ LogFormat = Literal["text", "json"]
 _TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 # What a call of the log may add to its line; everything else on a record is Python's own.
-_FIELDS = ("method", "route", "status", "duration_ms")
+_FIELDS = ("method", "route", "status", "duration_ms", "key")
 
 
 class JsonFormatter(logging.Formatter):

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.access import PRINCIPAL
 from app.http.metrics import Metrics
 
 log = logging.getLogger("app.access")
@@ -55,19 +56,23 @@ class ObservingMiddleware:
             seconds = perf_counter() - start
             self._metrics.in_flight.dec()
             route = self._template(scope)
+            principal = scope.get(PRINCIPAL)
+            by = {} if principal is None else {"key": principal.key_id}
             self._metrics.answered(method, route, status, seconds)
             log.log(
                 logging.DEBUG if route in _PROBES and status < 500 else logging.INFO,
-                "%s %s %d %.1f ms",
+                "%s %s %d %.1f ms%s",
                 method,
                 route,
                 status,
                 seconds * 1000,
+                f" by {by['key']}" if by else "",
                 extra={
                     "method": method,
                     "route": route,
                     "status": status,
                     "duration_ms": round(seconds * 1000, 1),
+                    **by,
                 },
             )
 

@@ -221,6 +221,7 @@ def test_the_proxy_ends_tls_hides_the_operators_addresses_and_asks_who_is_ready(
     assert "trusted_proxies" not in text, "what a client says about its address is not believed"
     # Caddy's own defaults: certificates by itself, TLS 1.2 and 1.3, plain http redirected.
     assert not re.search(r"\btls\b|auto_https|disable_redirects|insecure", text)
+    assert not re.search(r"^\s*log\b", text, re.MULTILINE), "tokens of links would be in it"
     sites = re.findall(r"^(\S.*?) \{$", text, re.MULTILINE)
     assert sites == ["{$SITE_ADDRESS:localhost}", "http://127.0.0.1:2020"]
     assert replicas()["proxy"]["environment"] == {"SITE_ADDRESS": "${SITE_ADDRESS:-localhost}"}

@@ -9,6 +9,8 @@ from starlette.testclient import TestClient
 
 from app.http.logs import JsonFormatter, TextFormatter, configure_logging
 from app.http.request_id import RequestIdFilter
+from app.main import create_app
+from app.settings import Settings
 from tests.factories import new_plan
 
 
@@ -47,6 +49,22 @@ def test_neither_tokens_nor_queries_nor_bodies_reach_the_log(
     assert "/s/{token}" in text
     assert token not in text
     assert "body secret" not in text
+
+
+def test_a_line_names_the_key_that_asked_and_not_what_it_sent(
+    settings: Settings, log: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(settings.model_copy(update={"access": "keys"}))
+    with TestClient(app) as client:
+        made = app.state.services.access.create_key("Quoting tool", "Sales", "read")
+        for key in (made.secret, "shardplan_wrong"):
+            client.get("/api/v1/strategies", headers={"Authorization": f"Bearer {key}"})
+
+    known, unknown = [r for r in log.records if r.name == "app.access"]
+    assert json.loads(JsonFormatter().format(known))["key"] == made.id
+    assert known.getMessage().endswith(f" ms by {made.id}")
+    assert "key" not in json.loads(JsonFormatter().format(unknown))
+    assert made.secret not in log.text
 
 
 def test_probes_do_not_bury_the_other_lines(

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.http.access import address_of
 from app.http.rate_limit import IN_PROCESS, RateLimiter
@@ -115,6 +117,23 @@ def test_requests_are_counted_by_key_or_else_by_address(settings: Settings) -> N
     assert [answer.status_code for answer in without] == [404, 404, 429]
     assert guesses.status_code == 429
     assert {answer.status_code for answer in probes} == {200}
+
+
+def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(settings: Settings) -> None:
+    app: Any = create_app(settings)  # the server's own types of ASGI are narrower
+    proxy = "10.213.77.2"
+    served: Any = ProxyHeadersMiddleware(app, trusted_hosts=proxy)  # as the server puts it in front
+    with TestClient(served, base_url=ADDRESS, client=(proxy, 1)) as behind:
+        seen = [f"198.51.100.{n}, 203.0.113.7" for n in range(3)]
+        invented = [behind.get("/s/x", headers={"X-Forwarded-For": said}) for said in seen]
+        another = behind.get("/s/x", headers={"X-Forwarded-For": "203.0.113.8"})
+    with TestClient(served, base_url=ADDRESS, client=("203.0.113.9", 1)) as direct:
+        said = [f"203.0.113.{n}" for n in range(20, 23)]
+        direct_ones = [direct.get("/s/x", headers={"X-Forwarded-For": each}) for each in said]
+
+    assert [answer.status_code for answer in invented] == [404, 404, 429]
+    assert another.status_code == 404
+    assert [answer.status_code for answer in direct_ones] == [404, 404, 429]
 
 
 def test_where_access_is_open_nothing_is_counted(tmp_path: Path) -> None:
