@@ -343,6 +343,39 @@ def test_a_session_needs_to_say_where_a_change_comes_from(house: House) -> None:
     assert house.client.get(address, headers=cookie).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": ADDRESS},
+        {"Origin": "null"},
+        {"Origin": f"{ADDRESS}.evil.example"},
+        {"Origin": f"{ADDRESS}@evil.example"},
+    ],
+)
+def test_no_page_of_another_site_makes_a_browser_change_anything(
+    house: House, said: dict[str, str]
+) -> None:
+    cookie = {"Cookie": f"{COOKIE}={house.session}"}
+    for route in CHANGING:
+        method, _, path = route.partition(" ")
+        response = house.client.request(method, path, headers=cookie | said, data={"next": "/"})
+        assert response.status_code == 403, route
+        assert "set-cookie" not in response.headers, route
+
+
+def test_a_host_that_somebody_made_up_stays_text(house: House) -> None:
+    route = "POST /api/v1/plans/{plan_id}/shares"
+    token = house.send(route, "writer", json={}).json()["token"]
+    headers = {"Host": 'evil.example"><script>x'}
+
+    page = house.client.get(f"/s/{token}", headers=headers)
+
+    assert "<script>x" not in page.text
+    assert "evil.example" not in page.headers.get("location", "")
+
+
 def test_a_bad_key_is_not_excused_by_a_good_session(house: House) -> None:
     headers = {"Cookie": f"{COOKIE}={house.session}", "Authorization": "Bearer wrong"}
 
