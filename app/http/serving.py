@@ -109,9 +109,12 @@ class ProblemProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """A request's head is complete."""
+        """A request's head is complete, and names one host (RFC 9112, 3.2)."""
         self._in_head = False
         self._head_bytes = 0
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != (1 if self.parser.get_http_version() == "1.1" else min(hosts, 1)):
+            raise ValueError("not one host")  # the parser makes a bad request of it
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -49,6 +49,7 @@ def back_up(url: str, file: Path) -> str:
             revision = _back_up_postgres(parsed, unfinished)
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
+        unfinished.chmod(0o600)  # plans are in it whole
         os.link(unfinished, file)  # unlike a rename, this never replaces a file
     return revision
 

@@ -55,6 +55,8 @@ def raw(server: Server, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
         (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\nb: c\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\x00b\r\n\r\n", 400),
         (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
     ],
 )
 def test_what_no_route_can_see_is_answered_as_a_problem(

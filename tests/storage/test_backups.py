@@ -66,6 +66,7 @@ def test_a_backup_of_an_open_database_is_one_file_that_restores(
 
     assert made == restored == expected_revision()
     assert [file.name for file in folder.iterdir()] == ["one"]
+    assert (folder / "one").stat().st_mode & 0o077 == 0
     assert names(empty_url) == ["Kept"]
 
 
