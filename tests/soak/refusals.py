@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemathesis
 from schemathesis import Case, CheckContext, Response
 
@@ -9,7 +11,7 @@ PARAMETERS = {"query", "header", "path"}
 
 
 @schemathesis.check
-def a_refusal_names_a_place(_context: CheckContext, response: Response, case: Case) -> None:
+def a_refusal_names_a_place(_context: CheckContext, response: Response, case: Case[Any]) -> None:
     """Each error of a 422 points to a parameter, or to a place in the body or just beside one."""
     if response.status_code != 422:
         return
