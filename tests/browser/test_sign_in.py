@@ -12,6 +12,7 @@ from app.services.access import AccessService
 from app.services.clock import utc_now
 from app.storage.database import Database
 from tests.browser.conftest import OpenPage
+from tests.browser.test_accessibility import violations
 from tests.browser.test_planner import Forgive
 from tests.factories import estimate_request
 from tests.soak.server import Server
@@ -50,6 +51,7 @@ def test_a_key_opens_its_workspace_until_one_signs_out(
     key.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("This key does not work. Ask for a new one.")
     forgive("422")
+    assert violations(page) == []
 
     key.fill(KEYS["Sales"])
     page.get_by_role("button", name="Sign in").click()
