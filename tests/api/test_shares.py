@@ -112,11 +112,31 @@ def test_unknown_revoked_ended_and_malformed_tokens_are_the_same_404(
     later = datetime.now(UTC) + timedelta(days=1)
     monkeypatch.setattr(app.state.services.shares, "_clock", lambda: later)
 
-    tokens = [revoked["token"], ended["token"], "A" * 32, "short", "%00", "a/b"]
-    answers = [client.get(f"/api/v1/shares/{token}") for token in tokens[:5]]
+    tokens = [revoked["token"], ended["token"], "A" * 32, "short", "%00"]
+    answers = [client.get(f"/api/v1/shares/{token}") for token in tokens]
 
     assert {answer.status_code for answer in answers} == {404}
     assert len({str(without_reference(answer.json())) for answer in answers}) == 1
+
+
+def test_a_token_reads_and_does_nothing_else(client: TestClient, plan: Json, shares: str) -> None:
+    made = client.post(shares, json={}).json()
+    token, any_version = made["token"], {"If-Match": "*"}
+
+    for method in ("PUT", "PATCH", "POST", "DELETE"):
+        for path in (f"/api/v1/shares/{token}", f"/s/{token}"):
+            answer = client.request(method, path, json=new_plan(), headers=any_version)
+            assert answer.status_code == 405
+    for plan_id in (token, f"s/{token}"):
+        place = f"/api/v1/plans/{plan_id}"
+        assert client.put(place, json=new_plan(), headers=any_version).status_code == 404
+        assert client.delete(place, headers=any_version).status_code == 404
+        assert client.get(f"{place}/shares").status_code == 404
+        assert client.post(f"{place}/shares", json={}).status_code == 404
+        assert client.delete(f"{place}/shares/{made['id']}").status_code == 404
+    assert client.delete(f"{shares}/{token}").status_code == 404
+    assert client.get(f"/api/v1/plans/{plan['id']}").json() == plan
+    assert client.get(f"/api/v1/shares/{token}").status_code == 200
 
 
 def test_a_share_is_revoked_once(client: TestClient, shares: str) -> None:

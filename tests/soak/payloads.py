@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+NAME_LENGTH = 200
 _EVENTS = "error load toggle focus mouseover click animationstart begin pointerenter wheel".split()
 _TAGS = (
     "<script>xss()</script>",
@@ -141,3 +142,21 @@ PAYLOADS = (
     *_CHARTS_AND_FILES,
     *(f"<p on{event}=xss() tabindex=1 autofocus>{event}</p>" for event in _EVENTS),
 )
+
+
+def texts() -> list[tuple[str, ...]]:
+    """All payloads in groups that fit a name together: a text runs what any part of it can run.
+
+    What is about a cell's first character, or is refused as a name, stands alone.
+    """
+    alone = [p for p in PAYLOADS if p[0] in "=@+-" or not p.isprintable()]
+    groups: list[tuple[str, ...]] = [(payload,) for payload in alone]
+    group: tuple[str, ...] = ()
+    for payload in PAYLOADS:
+        if payload in alone:
+            continue
+        if len(" ".join((*group, payload))) > NAME_LENGTH:
+            groups.append(group)
+            group = ()
+        group = (*group, payload)
+    return [*groups, group]

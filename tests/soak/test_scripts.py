@@ -21,7 +21,7 @@ from pypdf.generic import DictionaryObject
 from app.http.security_headers import CDN
 from tests.browser.conftest import browser, from_packages  # noqa: F401 - a fixture
 from tests.factories import LLAMA_CONFIG, Json
-from tests.soak.payloads import PAYLOADS
+from tests.soak.payloads import PAYLOADS, texts
 from tests.soak.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -146,10 +146,12 @@ def tab(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Ite
 
 
 @pytest.fixture
-def payloads(request: pytest.FixtureRequest, size: Callable[[int, int], int]) -> list[str]:
+def groups(
+    request: pytest.FixtureRequest, size: Callable[[int, int], int]
+) -> list[tuple[str, ...]]:
     """All of them without the policy, where it matters; some with it."""
-    step = 1 if "without" in request.node.callspec.id else 10
-    return list(PAYLOADS[:: size(40, 1) * step])
+    step = 1 if "without" in request.node.callspec.id else 5
+    return texts()[:: size(9, 1) * step]
 
 
 def made(server: Server, path: str, document: Json) -> str | None:
@@ -165,20 +167,22 @@ def made(server: Server, path: str, document: Json) -> str | None:
 
 def test_there_are_more_than_a_hundred_payloads() -> None:
     assert len(set(PAYLOADS)) > 100
+    assert sorted(payload for group in texts() for payload in group) == sorted(PAYLOADS)
 
 
 def test_no_text_that_is_kept_runs_on_a_page_in_the_chart_or_in_a_file(
-    tab: Tab, server: Server, payloads: list[str], figure: Callable[[str], None]
+    tab: Tab, server: Server, groups: list[tuple[str, ...]], figure: Callable[[str], None]
 ) -> None:
     kept = 0
-    for payload in payloads:
+    for group in groups:
+        payload = " ".join(group)
         texts = {"name": payload, "notes": f"{payload}\n{payload}"}
         hardware = made(server, "hardware-profiles", {**texts, "gpu": "h100-80-sxm"})
         config = {**LLAMA_CONFIG, "_name_or_path": payload, "architectures": [payload]}
         model = made(server, "model-profiles", {**texts, "config": config})
         if hardware is None or model is None:
             continue
-        kept += 1
+        kept += len(group)
         job = {"model": {"profile": model}, "hardware": {"profile": hardware}}
         request = {**job, "training": {"sequence_length": 512}}
         plan = made(server, "plans", {"name": payload, "request": request})
@@ -200,7 +204,7 @@ def test_no_text_that_is_kept_runs_on_a_page_in_the_chart_or_in_a_file(
         files_hold_it_as_text(server, str(plan))
     for address in ("/plans", "/profiles", "/", "/compare"):
         tab.visit(address, "all of them")
-    assert kept >= len(payloads) * 0.9
+    assert kept >= sum(map(len, groups)) * 0.9
     figure(f"{kept} payloads in names, notes and configs: {tab.loads} documents, 0 executed")
 
 
@@ -227,7 +231,7 @@ def files_hold_it_as_text(server: Server, plan: str) -> None:
 
 
 def test_no_text_that_is_sent_runs_in_the_answer(
-    tab: Tab, payloads: list[str], figure: Callable[[str], None]
+    tab: Tab, groups: list[tuple[str, ...]], figure: Callable[[str], None]
 ) -> None:
     queries: dict[str, set[str]] = {}  # names by address
     forms: dict[tuple[str, tuple[str, ...]], tuple[str, int]] = {}  # a page and its form's index
@@ -241,14 +245,15 @@ def test_no_text_that_is_sent_runs_in_the_answer(
                 forms.setdefault((action, tuple(form["names"])), (address, form["index"]))
     fields = sum(map(len, queries.values())) + sum(len(names) for _, names in forms)
     assert fields > 40
-    for payload in payloads:
+    for payload in map(" ".join, groups):
         for address, names in queries.items():
             tab.visit(f"{address}?{urlencode(dict.fromkeys(sorted(names), payload))}", payload)
         for address, index in forms.values():
             tab.submit(address, index, payload)
         for address in ADDRESSES:
             tab.visit(address.replace("{}", quote(payload, safe="")), payload)
+    count = sum(map(len, groups))
     figure(
-        f"{len(payloads)} payloads in {fields} fields of {len(queries) + len(forms)} forms and "
+        f"{count} payloads in {fields} fields of {len(queries) + len(forms)} forms and "
         f"{len(ADDRESSES)} addresses: {tab.loads} documents, 0 executed"
     )
