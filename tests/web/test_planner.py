@@ -37,6 +37,13 @@ def test_the_page_without_a_query_shows_the_worked_example_with_everything(
     assert 'class="button primary update"' in response.text
 
 
+def test_the_first_paint_waits_for_a_part_that_every_page_has(client: TestClient) -> None:
+    for query in ("", "?nodes=0", "?model=nobody/nothing"):
+        text = client.get(f"/{query}").text
+        (awaited,) = re.findall(r'<link rel="expect" href="#([^"]+)" blocking="render">', text)
+        assert f'id="{awaited}"' in text
+
+
 def test_the_page_shows_the_numbers_that_the_api_answers(client: TestClient) -> None:
     body = {
         "model": {"id": "meta-llama/Llama-3.1-8B"},
