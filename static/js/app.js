@@ -74,13 +74,20 @@
     $("[data-answered]", banner).textContent = answered.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   }
 
+  // What opens beside the answer never shows the figures of another job.
+  const untold = ({ sourceElement }) =>
+    sourceElement.replaceChildren(Object.assign(document.createElement("p"), { textContent: "This could not be loaded. Close and open it to try again." }));
+
   on("htmx:response:error", ({ detail: { ctx } }) => {
-    if (ctx.response.status === 422 || isBeside(ctx)) return;
+    if (ctx.response.status === 422) return;
+    if (isBeside(ctx)) return untold(ctx);
     const reference = ctx.response.headers.get("X-Request-ID");
     failure(`The server answered ${ctx.response.status}${reference ? `, reference ${reference}` : ""}.`);
   });
   on("htmx:error", ({ detail: { ctx } }) => {
-    if (ctx && !isBeside(ctx)) failure(navigator.onLine ? "The server cannot be reached." : "You are offline.");
+    if (!ctx) return;
+    if (isBeside(ctx)) untold(ctx);
+    else failure(navigator.onLine ? "The server cannot be reached." : "You are offline.");
   });
   addEventListener("online", () => $("#failure")?.hidden === false && $("#job").requestSubmit());
 

@@ -99,9 +99,12 @@ def test_a_lost_network_is_told_and_asked_again_once_it_is_back(
     hour = page.evaluate("new Date().toLocaleTimeString([], {hour: '2-digit'})").split()[0]
     expect(banner).to_contain_text(re.compile(rf"the answer below is from {hour}\b"))
     assert figures(page) == before
+    page.locator("#explore-settings > summary").click()
+    expect(page.locator("#explore-settings")).to_contain_text("could not be loaded")
     page.context.set_offline(False)
     page.wait_for_url(re.compile("nodes=2"))
     expect(banner).to_be_hidden()
+    expect(page.locator("#explore-settings .explained")).to_contain_text("GiB")
     assert page.locator("#f-nodes").input_value() == "2"
     forgive("ERR_INTERNET_DISCONNECTED|Failed to fetch")
 
