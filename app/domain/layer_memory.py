@@ -27,6 +27,7 @@ from app.domain.per_model import per_model
 from app.domain.precision import BF16, FP32, Stream
 from app.domain.quantities import LayerKind
 from app.domain.recurrent_memory import readers, recurrent_memory
+from app.domain.residual_memory import beside_blocks
 from app.domain.training import AttentionKernel, Method
 
 # How many tensors of the MLP's width an ungated activation leaves behind, the last linear's input
@@ -95,6 +96,7 @@ def layer_recipe(spec: ModelSpec, kind: LayerKind, kernels: Kernels, masked: boo
         *_mlp(spec, kind, kernels),
         *_folded_experts(kind, kernels),
         *_extras(spec, kind, kernels),
+        *beside_blocks(kind.layer, kernels.stream, trained=kernels.method == "full"),
     )
 
 
@@ -229,7 +231,9 @@ def _attention(
     dropout: bool,
     math_kernel: bool,
 ) -> Iterable[Ingredient]:
-    q, kv, heads, c = mixer.q_width, mixer.kv_width, mixer.heads, kernels.stream.compute
+    q, heads, c = mixer.q_width, mixer.heads, kernels.stream.compute
+    # What an earlier layer made it keeps already.
+    kv, keys = (0, 0) if mixer.shares_kv else (mixer.kv_width, mixer.kv_heads)
     if kernels.attention == "eager":
         score = 2 * c + 1 if dropout else FP32 + c
         score = c if mixer.sinks else score
@@ -253,7 +257,7 @@ def _attention(
     if mixer.fused_qkv and mixer.rotary_dim:
         yield Ingredient(act.fused_qkv_storage, {"q": q, "kv": kv, "c": c})
     if mixer.qk_norm != "none":
-        symbols = {"q": q, "kv": kv, "H": heads, "K": mixer.kv_heads}
+        symbols = {"q": q, "kv": kv, "H": heads, "K": keys}
         kept = 0 if kernels.method != "full" else FP32 if in_fp32 else BF16
         yield Ingredient(act.qk_norms, {**symbols, "f": kept})
     if mixer.rotary_concatenates and kernels.attention != "eager":

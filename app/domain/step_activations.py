@@ -36,6 +36,7 @@ from app.domain.layer_memory import (
 from app.domain.precision import BF16, FP32, Stream, StreamId
 from app.domain.quantities import LayerKind, ModelQuantities, Stop
 from app.domain.recurrent_memory import scratch
+from app.domain.residual_memory import beside_layers
 from app.domain.streams import stream_of
 from app.domain.units import Integer
 
@@ -125,20 +126,20 @@ class StepActivations:
         return self._outside(0, 0)
 
     def _outside(self, kept_by_norm: int, kept_by_head: int) -> tuple[Term, ...]:
-        attention = next(
-            (k.layer.attention for k in self.quantities.kinds if k.layer.attention), None
-        )
+        found = (k.layer.attention for k in self.quantities.kinds if k.layer.attention)
         terms = [
             act.outside_layers(
                 t=self.tokens,
                 h=self._hidden,
-                d=attention.rotary_dim if attention is not None else 0,
+                d=next((attention.rotary_dim for attention in found), 0),
                 s=self.stream.residual,
                 c=kept_by_head,
                 k=kept_by_norm,
             )
         ]
-        if self.quantities.spec.residual_dropout:
+        spec = self.quantities.spec
+        terms += beside_layers(spec, self.tokens, self.stream, trained=self.trains_head)
+        if spec.residual_dropout:
             terms.append(act.dropout_masks(n=1, t=self.tokens, k=1, h=self._hidden))
         if self.attention == "eager":
             terms.append(act.causal_mask(t=self.tokens, S=self.sequence))
@@ -147,11 +148,8 @@ class StepActivations:
     def kept(self, up_to: tuple[int, ...]) -> tuple[Term, ...]:
         """What the first `up_to` layers of each kind keep: checkpoints, or everything."""
         if self.checkpointing:
-            return (
-                act.layer_checkpoints(
-                    n=sum(up_to), t=self.tokens, h=self._hidden, s=self.stream.residual
-                ),
-            )
+            h, s = self.quantities.spec.stream_width, self.stream.residual
+            return (act.layer_checkpoints(n=sum(up_to), t=self.tokens, h=h, s=s),)
         return tuple(
             ingredient.term(count * applies, self.tokens, self.sequence)
             for kind, count in zip(self.quantities.kinds, up_to, strict=True)
@@ -168,7 +166,8 @@ class StepActivations:
     @cached_property
     def layer_input(self) -> Term:
         """The residual stream between two layers."""
-        return act.layer_checkpoints(n=1, t=self.tokens, h=self._hidden, s=self.stream.residual)
+        h, s = self.quantities.spec.stream_width, self.stream.residual
+        return act.layer_checkpoints(n=1, t=self.tokens, h=h, s=s)
 
     @cached_property
     def all_kept(self) -> Bundle:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from app.catalog import Catalog
+from app.catalog.huggingface import spec_from_config
 from app.domain.architecture import ModelSpec
 from app.domain.hardware import Gpu, Hardware
 from app.domain.job import Job
@@ -69,6 +70,17 @@ def _job(
 
 Changes = dict[str, Any]
 
+_GEMMA_3N: dict[str, Any] = {
+    "model_type": "gemma3n_text",
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_attention_heads": 8,
+    "num_hidden_layers": 30,
+    "num_key_value_heads": 2,
+    "num_kv_shared_layers": 10,
+    "vocab_size": 262_400,
+}
+
 # What a choice or a switch alone does not show.
 _ACCUMULATION: Changes = {"gradient_accumulation_steps": 2}
 _TOGETHER: tuple[Changes, ...] = (
@@ -106,14 +118,18 @@ def _options(spec: ModelSpec) -> Iterator[tuple[Options, str]]:
 
 
 def _kinds_of_model(catalog: Catalog) -> Iterator[ModelSpec]:
-    """The smallest model of each type, with and without a tied head."""
-    smallest: dict[tuple[str, bool], ModelSpec] = {}
+    """The smallest model of each type, with and without a tied head, with and without experts.
+
+    And Gemma 3n, which the catalogue does not have.
+    """
+    smallest: dict[tuple[str, bool, bool], ModelSpec] = {}
     for entry in catalog.models.values():
         spec = entry.spec
-        kept = smallest.setdefault((spec.model_type, spec.tied_embeddings), spec)
-        if spec.total_parameters < kept.total_parameters:
-            smallest[spec.model_type, spec.tied_embeddings] = spec
+        key = (spec.model_type, spec.tied_embeddings, spec.is_mixture)
+        if spec.total_parameters < smallest.setdefault(key, spec).total_parameters:
+            smallest[key] = spec
     yield from smallest.values()
+    yield spec_from_config(_GEMMA_3N, "google/gemma-3n-E2B")
 
 
 def _words(changes: Changes) -> str:

@@ -65,7 +65,8 @@ class Attention:
     `joined_rotary` whether the code joins them to the rest even where there is no rest.
     `softcap`: scores pass through a scaled tanh, which the fused kernels of SDPA cannot do.
     `conv1d`: weights are stored transposed, as GPT-2's Conv1D does. `indexer`: each head reads the
-    blocks of keys that it picks, under a mask of its own.
+    blocks of keys that it picks, under a mask of its own. `value_norm`: values pass through a norm
+    without a weight.
     Mirrors LlamaAttention, Qwen3Attention, Phi3Attention, GptOssAttention, GPT2Attention,
     GPTNeoXAttention, OPTAttention, Gemma4TextAttention … of transformers 5.23.
     """
@@ -84,6 +85,7 @@ class Attention:
     joined_rotary: bool = False
     conv1d: bool = False
     indexer: BlockIndexer | None = None
+    value_norm: bool = False
     names: AttentionNames = AttentionNames()
 
     @property

@@ -20,7 +20,8 @@ class DenseMLP:
 
     `width` is the inner size. `names` are the projections in registration order: gate, up and
     down; gate-and-up and down where `fused_gate_up`; up and down where not gated. An empty
-    `module` puts them in the layer itself. xIELU has two parameters of its own. Mirrors LlamaMLP,
+    `module` puts them in the layer itself. `cuts_gate`: only the gate's largest values pass, as in
+    Gemma 3n's first layers. xIELU has two parameters of its own. Mirrors LlamaMLP,
     Phi3MLP, GPT2MLP, GPTNeoXMLP, Starcoder2MLP, NemotronHMLP …
     """
 
@@ -30,6 +31,7 @@ class DenseMLP:
     activation: Activation = "silu"
     fused_gate_up: bool = False
     conv1d: bool = False
+    cuts_gate: bool = False
     module: str = "mlp"
     names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
 

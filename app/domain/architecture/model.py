@@ -198,6 +198,11 @@ class ModelSpec:
         """
         return self.total_parameters - sum(x.unused_expert_parameters for x in self.layers)
 
+    @property
+    def stream_width(self) -> int:
+        """Channels between two layers: of every residual stream, where there are several."""
+        return self.hidden_size * max(1, self.altup_inputs)
+
     @cached_property
     def embedding_parameters(self) -> int:
         """Elements of the token embedding: vocabulary × its width."""

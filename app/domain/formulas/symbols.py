@@ -79,6 +79,24 @@ PARTICULAR: dict[str, dict[str, str]] = {
         "v": "channels of a head",
     },
     "mamba_scan": {"d": "states of a channel", "i": "channels", "r": "channels of the step size"},
+    "altup_correction": {
+        "f": "bytes of a norm's product with its weight, 0 where it is frozen",
+        "k": "residual streams",
+    },
+    "altup_prediction": {
+        "f": "bytes of a norm's product with its weight, 0 where it is frozen",
+        "k": "residual streams",
+    },
+    "altup_outside": {"k": "residual streams"},
+    "laurel": {
+        "f": "bytes of the norm's product with its weight, 0 where it is frozen",
+        "r": "rank of the bypass",
+    },
+    "per_layer_embeddings": {
+        "f": "bytes of the norm's product with its weight, 0 where it is frozen",
+        "p": "channels of the second embedding, over all layers",
+    },
+    "per_layer_gates": {"p": "channels of a layer's own input"},
     "adafactor_temporary": {"b": "elements of the largest optimised tensor"},
     "attention_gradients": {"r": "2 where query heads share a key, else 0"},
     "autocast_weights": {"x": "linear weights that are cast"},

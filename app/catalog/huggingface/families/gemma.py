@@ -78,10 +78,6 @@ GEMMA3N_MODULES = (
     "per_layer_input",
     "post_per_layer_input_norm",
 )
-GEMMA3N_NOTE = (
-    "Parameters are exact. What AltUp and LAuReL keep for backward in Gemma 3n's extra residual "
-    "streams has not been traced and is not in the activations."
-)
 GEMMA4_ROOT: tuple[tuple[RootPart, str], ...] = (
     *LLAMA_ROOT[:3],
     ("per_layer_embedding", "model.embed_tokens_per_layer"),
@@ -179,16 +175,21 @@ def gemma3n(c: Config) -> ModelSpec:
     kinds = layer_types(c, count, 5)
     first_shared = count - shared if shared < count else count
 
-    def layer(kind: tuple[str, bool, int]) -> Layer:
-        local, reuses, width = kind
+    def layer(kind: tuple[str, bool, int, bool]) -> Layer:
+        local, reuses, width, cut = kind
         names = _names({"k", "v", "k_norm"} if reuses else set(), GEMMA3N_PARTS)
         mixer = attention(
-            c, qk_norm="head", names=names, sliding_window=window(c, local), **biased(c)
+            c,
+            qk_norm="head",
+            names=names,
+            sliding_window=window(c, local),
+            value_norm=not reuses,
+            **biased(c),
         )
         return Layer(
             h,
             mixer,
-            DenseMLP(width, activation=activation(c, "gelu_pytorch_tanh")),
+            DenseMLP(width, activation=activation(c, "gelu_pytorch_tanh"), cuts_gate=cut),
             modules=GEMMA3N_MODULES,
             per_layer_input=per_layer,
             altup_inputs=streams,
@@ -198,14 +199,13 @@ def gemma3n(c: Config) -> ModelSpec:
     reuses = [i >= first_shared for i in range(count)]
     return decoder(
         c,
-        stack(zip(kinds, reuses, _widths(c, count), strict=True), layer),
+        stack(zip(kinds, reuses, _widths(c, count), _cuts(c, count), strict=True), layer),
         tied=True,
         per_layer_input=per_layer,
         per_layer_vocab=c.integer("vocab_size_per_layer_input", 262_144, most=MAX_VOCABULARY),
         altup_inputs=streams,
         logit_softcap=c.number("final_logit_softcapping", 30.0, least=0, most=1e6) > 0,
         root=GEMMA3N_ROOT,
-        assumptions=(GEMMA3N_NOTE,),
     )
 
 
@@ -219,6 +219,19 @@ def _widths(c: Config, count: int) -> tuple[int, ...]:
         c.complain(key, f"{key} must be a whole number, or a list of {count}, one for each layer.")
         return (1,) * count
     return tuple(value)
+
+
+def _cuts(c: Config, count: int) -> tuple[bool, ...]:
+    """Which layers let only the gate's largest values pass; absent, the first ten of more."""
+    key, value = c.find("activation_sparsity_pattern")
+    if value is None:
+        return tuple(index < 10 < count for index in range(count))
+    if not isinstance(value, list):
+        return (c.number(key, 0.0, least=0, most=1) > 0,) * count
+    if len(value) != count or not all(type(v) in (int, float) for v in value):
+        c.complain(key, f"{key} must be a number, or a list of {count}, one for each layer.")
+        return (False,) * count
+    return tuple(v > 0 for v in value)
 
 
 @family("Gemma 4", "gemma4_text", "gemma4_unified_text")
@@ -293,6 +306,7 @@ def _gemma4_attention(c: Config, kind: str, shares_kv: bool) -> Attention:
         output_bias=bias,
         qk_norm="head",
         names=names,
+        value_norm=not shares_kv,
         sliding_window=window(c, SLIDING, 512),
     )
     if kind == SLIDING:
@@ -310,7 +324,7 @@ def _gemma4_attention(c: Config, kind: str, shares_kv: bool) -> Attention:
             most=MAX_HEADS,
         )
     )
-    return Attention(local.heads, kv, dim, bias, bias, "head", rotary_dim=dim, names=names)
+    return replace(local, kv_heads=kv, head_dim=dim, sliding_window=None, rotary_dim=dim)
 
 
 def _gemma4_mlp(c: Config, shares_kv: bool) -> MLP:
