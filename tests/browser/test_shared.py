@@ -24,12 +24,11 @@ def post(address: str, document: object) -> dict[str, str]:
     return found
 
 
-# Fixes and the longest arithmetic; a recommendation with its reasons.
-@pytest.mark.parametrize("model", ["meta-llama/Llama-3.1-70B", "meta-llama/Llama-3.2-1B"])
 def test_a_shared_plan_is_printed_on_two_pages_with_its_link(
-    open_page: OpenPage, server: str, model: str
+    open_page: OpenPage, server: str
 ) -> None:
-    job = estimate_request(model={"id": model})
+    # It does not fit: changes are proposed, and the arithmetic is long.
+    job = estimate_request(model={"id": "meta-llama/Llama-3.1-70B"})
     plan = post(f"{server}/api/v1/plans", {"name": "A customer's name " * 5, "request": job})
     link = post(f"{server}/api/v1/plans/{plan['id']}/shares", {})["url"]
 

@@ -32,7 +32,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         access = AccessService(database, utc_now)
         for workspace in ("Sales", "Support"):
             KEYS[workspace] = access.create_key("Laptop", workspace, "write").secret
-            plan = {"name": f"A plan of {workspace}", "request": estimate_request()}
+            plan = {
+                "name": f"A plan of {workspace}",
+                "request": estimate_request(strategies=["ddp"]),
+            }
             headers = {"Authorization": f"Bearer {KEYS[workspace]}"}
             assert running.request("POST", "/api/v1/plans", plan, headers).status == 201
         database.close()
