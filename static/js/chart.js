@@ -52,7 +52,7 @@
     const style = (selector, property) => getComputedStyle(panel.querySelector(selector))[property];
     const token = (name) => {
       const probe = document.createElement("i");
-      probe.style.color = `var(--${name})`;
+      probe.style.cssText = `color: var(--${name}); forced-color-adjust: none`;
       panel.append(probe);
       const colour = getComputedStyle(probe).color;
       probe.remove();

@@ -162,6 +162,8 @@ def test_forced_colours_keep_the_bars_and_bound_the_badges_and_nothing_moves(
         for group in ("weights", "gradients", "optimizer_states", "activations", "buffers")
     }
     assert len(seen) == 5
+    beyond = page.locator(".drawing .shape-group path").first.evaluate(style, "fill")
+    assert beyond == page.locator(".row .bar .c-over").first.evaluate(style, "fill")
     assert page.locator(".badge").first.evaluate(style, "borderTopWidth") == "1px"
     chosen, other = (
         page.locator(f"[name=method][value={value}] + span").evaluate(style, "backgroundColor")
