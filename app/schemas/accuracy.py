@@ -14,6 +14,7 @@ from app.catalog.measured import MeasuredRun
 from app.domain.recipe import Trainer
 from app.schemas.estimates import Component, Phase, Request
 
+
 def _run_schema() -> dict[str, Any]:
     """The schema of a line, whole: `$defs` would not be found from inside the API's document."""
     schema = MeasuredRun.model_json_schema()

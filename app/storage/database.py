@@ -29,6 +29,8 @@ from app.storage.schema import expected_revision, migrate, present_revision
 from app.storage.workspaces import DEFAULT_WORKSPACE
 
 BUSY_SECONDS = 10
+# Writers of this process wait in line for SQLite: it moves, however slow the machine is.
+LINE_SECONDS = 30
 # PostgreSQL's words for a transaction set to read only, and for one that a standby would not begin.
 _READ_ONLY = frozenset({"25006", "0A000"})
 # At least as many readers as the server has worker threads (40), so none waits for another.
@@ -133,7 +135,7 @@ class Database:
             with _failures_named(), self._writer.begin() as connection:
                 yield connection
             return
-        if not self._write_lock.acquire(timeout=BUSY_SECONDS):
+        if not self._write_lock.acquire(timeout=LINE_SECONDS):
             raise StorageUnavailable("other writers held the database for too long")
         try:
             with _failures_named(), self._writer.begin() as connection:

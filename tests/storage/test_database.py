@@ -187,7 +187,7 @@ def test_a_sqlite_writer_waits_for_another_process(tmp_path: Path) -> None:
 def test_a_writer_that_holds_on_for_too_long_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.storage.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("app.storage.database.LINE_SECONDS", 0.05)
     database = Database(f"sqlite:///{tmp_path}/a.db")
     database.open()
 
