@@ -7,7 +7,7 @@ from importlib import import_module
 from types import ModuleType
 
 import pytest
-from transformers import AutoConfig, PreTrainedModel
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PreTrainedModel
 
 from tests.conformance.written import FOLDER
 
@@ -30,9 +30,12 @@ def test_the_family_has_those_layers(model_type: str, layers: str) -> None:
 
 
 def _modeling(model_type: str) -> ModuleType:
-    """The file of the family's models, beside the one of its configuration.
+    """The file of the family's models: of its causal language model, or beside its configuration.
 
-    The text part of a multimodal family is in no mapping of causal language models.
+    The text part of a multimodal family is in no mapping of causal language models; InternLM 3 and
+    IQuest-Coder have a configuration of their own, and Llama's models.
     """
-    configuration = type(AutoConfig.for_model(model_type)).__module__
-    return import_module(configuration.replace("configuration_", "modeling_"))
+    configuration = type(AutoConfig.for_model(model_type))
+    if configuration in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return import_module(MODEL_FOR_CAUSAL_LM_MAPPING[configuration].__module__)
+    return import_module(configuration.__module__.replace("configuration_", "modeling_"))
