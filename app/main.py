@@ -13,18 +13,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from app import web
 from app.api import v1 as api
 from app.api.v1.examples import response_examples
+from app.api.v1.routing import PREFIX
 from app.domain.version import ENGINE_VERSION
+from app.http import health
 from app.http.access import AccessMiddleware
 from app.http.body_limit import BodyLimitMiddleware
 from app.http.cross_site import CrossSiteMiddleware
 from app.http.head import HeadMiddleware
-from app.http.health import router as health_router
 from app.http.json_body import JsonBodyMiddleware
 from app.http.known_host import KnownHostMiddleware
 from app.http.logs import configure_logging
@@ -42,14 +44,8 @@ from app.http.static import STATIC_FOLDER, CachedStaticFiles, favicon
 from app.services.container import Services, build_workspaces
 from app.settings import Settings
 from app.storage.errors import SchemaTooNew, StorageUnavailable
-from app.web import router as web_router
 from app.web.errors import render_error
 
-# FastAPI builds an included route when it is first matched, and keeps it with its inclusion: here
-# that is once in a process, not once for every application.
-ROUTES = APIRouter(generate_unique_id_function=operation_id)
-for included in (health_router, api.router, web_router):
-    ROUTES.include_router(included)
 gc.enable()
 
 
@@ -84,7 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.lifecycle = Lifecycle()
     app.state.metrics = Metrics(services)
     app.state.workspaces = workspaces
-    app.router.routes.extend(ROUTES.routes)
+    app.router.routes.extend([*health.router.routes, *api.ROUTES, *web.ROUTES])
     app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
     app.mount("/static", CachedStaticFiles(directory=STATIC_FOLDER), name="static")
     by_key = settings.access == "keys"
@@ -93,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_error_handlers(app, render_error)
     # The last one added is the outermost.
     app.add_middleware(HeadMiddleware)
-    app.add_middleware(JsonBodyMiddleware, prefix=api.router.prefix)
+    app.add_middleware(JsonBodyMiddleware, prefix=PREFIX)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     if by_key:
         app.add_middleware(AccessMiddleware, access=services.access, limiter=limiter_of(settings))

@@ -10,10 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 
 from app.http.dependencies import ServicesDep
-from app.http.openapi import problems
+from app.http.openapi import operation_id, problems
 from app.storage.errors import StorageUnavailable
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
 
 
 @dataclass(frozen=True, slots=True)

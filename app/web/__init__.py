@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from app.web import (
     accuracy,
     bulk,
@@ -30,30 +28,32 @@ from app.web import (
     vendor,
 )
 
-router = APIRouter()
-for page in (
-    planner,
-    explore,
-    downloads,
-    exports,
-    compare,
-    bulk,
-    systems,
-    importing,
-    models,
-    gpus,
-    profile_pages,
-    profile_transfer,
-    frameworks,
-    claims,
-    formulas,
-    guides,
-    accuracy,
-    plans,
-    plan_history,
-    shares,
-    sign_in,
-    theme,
-    vendor,
-):
-    router.include_router(page.router)
+ROUTES = [
+    route
+    for page in (
+        planner,
+        explore,
+        downloads,
+        exports,
+        compare,
+        bulk,
+        systems,
+        importing,
+        models,
+        gpus,
+        profile_pages,
+        profile_transfer,
+        frameworks,
+        claims,
+        formulas,
+        guides,
+        accuracy,
+        plans,
+        plan_history,
+        shares,
+        sign_in,
+        theme,
+        vendor,
+    )
+    for route in page.router.routes
+]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
-
 from app.api.v1 import (
     accuracy,
     claims,
@@ -24,30 +22,28 @@ from app.api.v1 import (
     system_searches,
     systems,
 )
-from app.http.known_query import refuse_unknown_query
-from app.http.openapi import problems
 
-router = APIRouter(
-    prefix="/api/v1", dependencies=[Depends(refuse_unknown_query)], responses=problems(422)
-)
-for part in (
-    estimates,
-    estimate_batches,
-    recommendations,
-    configurations,
-    system_searches,
-    models,
-    gpus,
-    systems,
-    strategies,
-    frameworks,
-    formulas,
-    claims,
-    accuracy,
-    model_profiles,
-    hardware_profiles,
-    profiles,
-    plans,
-    shares,
-):
-    router.include_router(part.router)
+ROUTES = [
+    route
+    for part in (
+        estimates,
+        estimate_batches,
+        recommendations,
+        configurations,
+        system_searches,
+        models,
+        gpus,
+        systems,
+        strategies,
+        frameworks,
+        formulas,
+        claims,
+        accuracy,
+        model_profiles,
+        hardware_profiles,
+        profiles,
+        plans,
+        shares,
+    )
+    for route in part.router.routes
+]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 from starlette.responses import Response
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.http.openapi import problems
 from app.schemas.accuracy import ACCURACY, Accuracy, MeasuredRuns, RunComparison, RunDetail
 from app.schemas.examples import MEASURED_RUNS
 from app.services.accuracy import Selection
 
-router = APIRouter(prefix="/accuracy", tags=["accuracy"])
+router = api_router("accuracy", "/accuracy")
 
 Filter = Annotated[str, Query(max_length=100)]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.schemas.claims import ClaimList
 
-router = APIRouter(prefix="/claims", tags=["catalogue"])
+router = api_router("catalogue", "/claims")
 
 
 @router.get("", summary="List the published claims")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.schemas.configurations import (
     CONFIGURATION_REQUESTS,
@@ -13,7 +14,7 @@ from app.schemas.configurations import (
     ConfigurationResponse,
 )
 
-router = APIRouter(prefix="/configurations", tags=["configurations"])
+router = api_router("configurations", "/configurations")
 
 
 @router.post(

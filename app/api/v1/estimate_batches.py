@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 from starlette.responses import StreamingResponse
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.http.streaming import JsonLines, stream_lines
 from app.schemas.batches import BATCH_LINE, ESTIMATE_BATCHES, BatchLine, EstimateBatch
 from app.services.batches import batch_lines
 
-router = APIRouter(prefix="/estimate-batches", tags=["estimates"])
+router = api_router("estimates", "/estimate-batches")
 
 
 @router.post(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 from fastapi.concurrency import run_in_threadpool
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.schemas.estimates import ESTIMATE_RESPONSE, EstimateRequest, EstimateResponse
 from app.schemas.examples import ESTIMATE_REQUESTS
 
-router = APIRouter(prefix="/estimates", tags=["estimates"])
+router = api_router("estimates", "/estimates")
 
 
 @router.post(

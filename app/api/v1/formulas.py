@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.schemas.formulas import FormulaList
 from app.services.formula_reference import formula_reference
 
-router = APIRouter(prefix="/formulas", tags=["catalogue"])
+router = api_router("catalogue", "/formulas")
 
 
 @router.get("", summary="List the formulas")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from app.api.v1.routing import api_router
 from app.schemas.listings import FrameworkList
 from app.services.listings import framework_list
 
-router = APIRouter(prefix="/frameworks", tags=["catalogue"])
+router = api_router("catalogue", "/frameworks")
 
 
 @router.get("", summary="List the frameworks")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.http.openapi import problems
 from app.schemas.catalog import Models, ModelWithConfig
 
-router = APIRouter(prefix="/models", tags=["catalogue"])
+router = api_router("catalogue", "/models")
 
 
 @router.get("", summary="List the models")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.api.v1.creating import created_response
 from app.api.v1.paging import CursorQuery, LimitQuery
+from app.api.v1.routing import api_router
 from app.http.dependencies import IdempotencyKeyDep, IfMatchDep, ServicesDep, VersionPath, etag
 from app.http.openapi import problems
 from app.schemas.pages import Page
@@ -20,7 +21,7 @@ from app.schemas.plans import (
 from app.services.plans import Plan
 from app.services.pointers import moved_pointers
 
-router = APIRouter(prefix="/plans", tags=["plans"], responses=problems(503))
+router = api_router("plans", "/plans", stored=True)
 
 _IN_REQUEST = {"/preferences": "/preferences", "": "/request"}
 _PLANS = "/api/v1/plans"

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.v1.creating import created_response
 from app.api.v1.paging import CursorQuery, LimitQuery
+from app.api.v1.routing import api_router
 from app.http.dependencies import IdempotencyKeyDep, IfMatchDep, ServicesDep, etag
 from app.http.openapi import problems
 from app.schemas.pages import Page
@@ -39,7 +40,7 @@ class ProfileKind(Generic[New, Document]):
 
 def profile_router(kind: ProfileKind[New, Document]) -> APIRouter:
     """List, create, read, replace and delete profiles, and say which plans use one."""
-    router = APIRouter(prefix=kind.path, tags=["profiles"], responses=problems(503))
+    router = api_router("profiles", kind.path, stored=True)
     thing, of = kind.thing, kind.service
 
     def list_profiles(

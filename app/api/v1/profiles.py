@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
-from app.http.openapi import problems
 from app.schemas.profile_transfer import ImportReport, ProfilesDocument, ProfilesImport
 
-router = APIRouter(prefix="/profiles", tags=["profiles"], responses=problems(503))
+router = api_router("profiles", "/profiles", stored=True)
 
 
 @router.get("", summary="Export all saved profiles", response_model=ProfilesDocument)

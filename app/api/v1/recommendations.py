@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 from fastapi.concurrency import run_in_threadpool
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.schemas.recommendations import (
     RECOMMENDATION,
@@ -15,7 +16,7 @@ from app.schemas.recommendations import (
     RecommendationRequest,
 )
 
-router = APIRouter(prefix="/recommendations", tags=["recommendations"])
+router = api_router("recommendations", "/recommendations")
 
 
 @router.post(

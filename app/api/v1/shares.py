@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import IdempotencyKeyDep, ServicesDep
 from app.http.openapi import problems
 from app.schemas.plans import CreatedShare, NewShare, Share, SharedPlanDocument
 
-router = APIRouter(tags=["shares"], responses=problems(503))
+router = api_router("shares", stored=True)
 
 _DEFAULT_SHARE = NewShare()
 

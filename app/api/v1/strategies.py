@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
+from app.api.v1.routing import api_router
 from app.schemas.listings import StrategyList
 from app.services.listings import strategy_list
 
-router = APIRouter(prefix="/strategies", tags=["catalogue"])
+router = api_router("catalogue", "/strategies")
 
 
 @router.get("", summary="List the strategies")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 
+from app.api.v1.routing import api_router
 from app.http.dependencies import ServicesDep
 from app.http.openapi import problems
 from app.schemas.system_searches import (
@@ -15,7 +16,7 @@ from app.schemas.system_searches import (
     SystemSearchRequest,
 )
 
-router = APIRouter(prefix="/system-searches", tags=["system searches"])
+router = api_router("system searches", "/system-searches")
 
 
 @router.post(
