@@ -23,12 +23,16 @@ from app.domain.version import ENGINE_VERSION
 from app.http.cookies import cookie, forget_cookie, keep_cookie
 from app.http.dependencies import ServicesDep
 from app.schemas.planning import Preferences
+from app.services.clock import utc_now
 from app.services.container import Services
 from app.services.errors import NotFound
 from app.web import forms, planner
 from app.web.comparison import LETTERS, comparison_of
+from app.web.csv_text import csv_text
+from app.web.export_rows import HEADER, rows_of
 from app.web.fields import FIELDS
 from app.web.rendering import render
+from app.web.report import report_of
 from app.web.sheet import Sheet, live_sheet, stored_sheet
 
 router = APIRouter(prefix="/compare", include_in_schema=False)
@@ -88,6 +92,7 @@ def compare(request: Request, services: ServicesDep) -> Response:
         "plans": _plans(services, wanted),
         "copy": next((sheet.query for sheet in sheets if sheet.query), ""),
         "last": _last(request) if not wanted else None,
+        "csv": address(wanted).replace("/compare", "/compare/export.csv", 1),
         "example": address([(WHAT_IF, query) for query in example_queries()]),
         "engine": ENGINE_VERSION,
         "catalog": services.catalog.version,
@@ -96,6 +101,30 @@ def compare(request: Request, services: ServicesDep) -> Response:
     response = render(request, "compare/page.html", context, status=status)
     _remember(response, request, wanted)
     return response
+
+
+@router.get("/export.csv")
+def export(request: Request, services: ServicesDep) -> Response:
+    """The scenarios as one table, each with a row for each strategy, as its own file has it."""
+    wanted = _wanted(request.query_params.multi_items())[:MOST]
+    sheets, shown, problems = _sheets(services, wanted)
+    if problems or not sheets:
+        return RedirectResponse(address(wanted), status_code=303)
+    base = str(request.base_url).rstrip("/")
+    now = utc_now()
+    rows = [
+        (letter, *row)
+        for letter, sheet, place in zip(LETTERS, sheets, shown, strict=False)
+        for row in rows_of(report_of(services, sheet, now, base + _links(wanted, place)["open"]))
+    ]
+    return Response(
+        csv_text(("scenario", *HEADER), rows),
+        media_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": 'attachment; filename="shardplan-comparison.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @router.get("/add")

@@ -31,6 +31,7 @@ GET /bulk/example.csv
 GET /claims
 GET /compare
 GET /compare/add
+GET /compare/export.csv
 POST /compare/clear
 GET /configuration/{filename}
 GET /explore/batch

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from dataclasses import replace
 from html import unescape
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -173,3 +175,34 @@ def test_names_are_escaped(client: TestClient) -> None:
     page = client.get(compare.address([("plan", plan["id"])])).text
     assert "<b>&" not in page
     assert "&lt;b&gt;&amp;" in page
+
+
+def test_a_comparison_is_taken_away_as_the_rows_of_each_scenarios_own_file(
+    client: TestClient,
+) -> None:
+    plan = client.post("/api/v1/plans", json=new_plan()).json()
+    page = client.get(compare.address([("s", SMALL), ("plan", plan["id"])])).text
+    href = re.search(r'href="(/compare/export\.csv[^"]+)"', page)
+    assert href is not None
+    rows = table(client, unescape(href[1]))
+    for letter, own in (("A", f"/export.csv?{SMALL}"), ("B", f"/plans/{plan['id']}/export.csv")):
+        theirs = [row for row in rows if row["scenario"] == letter]
+        assert theirs
+        assert [numbers(row) for row in theirs] == [numbers(row) for row in table(client, own)]
+
+
+def test_a_comparison_with_a_mistake_leads_to_where_it_is_told(client: TestClient) -> None:
+    wanted = [("s", SMALL), ("plan", "pln_none")]
+    answer = client.get(f"/compare/export.csv?{urlencode(wanted)}", follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == compare.address(wanted)
+
+
+def numbers(row: dict[str, str]) -> dict[str, str]:
+    """What a row says about the job: not its column, nor when and where it was asked for."""
+    return {k: v for k, v in row.items() if k not in {"scenario", "computed_at", "link"}}
+
+
+def table(client: TestClient, address: str) -> list[dict[str, str]]:
+    text = client.get(address).content.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
