@@ -85,6 +85,7 @@ class StepActivations:
         half = BF16 if self.stream.id == "half" else FP32
         self._gradient_bytes = half if self.trains_head else adapter_bytes
         self._inside: dict[int, tuple[LayerMoment, ...]] = {}
+        self._alive: dict[int, tuple[tuple[Term, ...], list[tuple[Ingredient, Term]]]] = {}
         self._behind: dict[int, Bundle] = {}
         self._kernels = Kernels(
             self.stream, training.attention, training.method, adapter_bytes, training.lora.rank
@@ -206,6 +207,13 @@ class StepActivations:
 
     def _alive_in_layer(self, stop: Stop) -> tuple[tuple[Term, ...], list[tuple[Ingredient, Term]]]:
         """What the layers before keep, and the whole set of the layer being differentiated."""
+        if stop.position not in self._alive:
+            self._alive[stop.position] = self._counted_in_layer(stop)
+        return self._alive[stop.position]
+
+    def _counted_in_layer(
+        self, stop: Stop
+    ) -> tuple[tuple[Term, ...], list[tuple[Ingredient, Term]]]:
         own = [
             (ingredient, ingredient.term(1 * applies, self.tokens, self.sequence))
             for ingredient, applies in self._recipe(self.quantities.kinds[stop.kind])

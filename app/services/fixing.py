@@ -101,7 +101,8 @@ class _Search:
         self._context = context
         self._before = 0 if best is None else peak_of(best)
         self._lacks = None if best is None else _missing(context.job, best)
-        self._probes = _probes(assessed, context.preferences)
+        # By where may be offloaded to: strategies that have to miss for a change to be given up.
+        self._probes = {context.preferences.offload: _probes(assessed, context.preferences)}
         self._evaluated = 0
         self._fitting: list[_Tried] = []
         self._missing: list[_Tried] = []
@@ -160,7 +161,8 @@ class _Search:
             job, strategies = self._estimates.resolve(request)
         except (ValidationError, InvalidInput):
             return None  # the change leaves the bounds of a request
-        probes = self._probes if self._is_comparable(change) else frozenset()
+        known = self._is_comparable(change)
+        probes = self._probes.get(wishes.offload, frozenset()) if known else frozenset()
         assessed, choice = self._choose(job, strategies, wishes, probes)
         best = choice.best
         if best is None or best.usage is None or best.judgement is None:
@@ -187,7 +189,7 @@ class _Search:
 
     def _is_comparable(self, change: Change) -> bool:
         """Whether what was leanest before the change should still be: on one GPU all are alike."""
-        if "strategies" in change.patch or "preferences" in change.patch:
+        if "strategies" in change.patch:
             return False
         return "hardware" not in change.patch or self._context.job.hardware.world_size > 1
 
@@ -213,7 +215,8 @@ class _Search:
             # Those that are folded away are taken only where no other fits.
             outcomes += self._assess(job, [s for s in usable if not s.common]).outcomes
         # A job that nothing can run as it is has no leanest strategy until a change lets one run.
-        self._probes = self._probes or _probes(assessed, self._context.preferences)
+        if not self._probes.get(wishes.offload):
+            self._probes[wishes.offload] = _probes(assessed, wishes)
         return assessed, _chosen(job, assessed, outcomes, wishes)
 
     def _fixes(self) -> list[Fix]:
