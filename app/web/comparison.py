@@ -19,7 +19,7 @@ from app.web.bars import (
     ticks_of,
     totals_by_group,
 )
-from app.web.numbers import MINUS, NOTHING, dollars, gib, integer, parameters, signed_gib, whole_gib
+from app.web.numbers import MINUS, NOTHING, dollars, gib, integer, parameters, signed_gib
 from app.web.sheet import Sheet
 
 LETTERS = "ABCD"
@@ -257,10 +257,10 @@ def _takes(sheets: Sequence[Sheet]) -> Iterator[Line]:
         yield _numbers(
             label,
             needed,
-            lambda count: f"{whole_gib(count)} GiB",
-            lambda delta: f"{_signed(round(delta / GIB))} GiB",
+            lambda count: f"{gib(count)} GiB",
+            lambda delta: f"{signed_gib(delta)} GiB",
             "less",
-            GIB // 2,
+            GIB // 20,
         )
     told = {"Model", "Hardware", "Method"}
     facts = [dict(sheet.scenario.facts) for sheet in sheets]

@@ -21,6 +21,7 @@ from app.web.sheet import Sheet, live_sheet
 from tests.factories import estimate_request, new_plan
 
 SMALL = "model=meta-llama/Llama-3.2-1B&gpu=h100-80-sxm&gpus_per_node=2&sequence_length=512"
+OFFLOADED = "&offload=cpu&strategy=zero2_offload"
 
 
 def sheet_of(client: TestClient, query: str) -> Sheet:
@@ -175,6 +176,13 @@ def test_names_are_escaped(client: TestClient) -> None:
     page = client.get(compare.address([("plan", plan["id"])])).text
     assert "<b>&" not in page
     assert "&lt;b&gt;&amp;" in page
+
+
+def test_a_difference_in_host_memory_is_that_of_the_figures_beside_it(client: TestClient) -> None:
+    base, other = line(compared(client, SMALL, SMALL + OFFLOADED), "Host memory needed")
+    shown = [float(cell.split(" ")[0]) for cell in (base, other)]
+    delta = float(other.split("|")[1].split(" ")[0].replace("−", "-"))
+    assert delta == pytest.approx(shown[1] - shown[0], abs=0.1001)
 
 
 def test_a_comparison_is_taken_away_as_the_rows_of_each_scenarios_own_file(
