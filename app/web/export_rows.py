@@ -50,7 +50,10 @@ _STRATEGY: tuple[tuple[str, Callable[[StrategyEstimate], Value]], ...] = (
     ("needed_nvme_bytes", lambda e: e.nvme_bytes),
     ("max_micro_batch_size", lambda e: e.max_micro_batch_size),
     ("measured_runs", lambda e: e.evidence.measured_runs),
-    ("mean_abs_error", lambda e: e.evidence.mean_abs_error),
+    (
+        "mean_abs_error",
+        lambda e: e.evidence.mean_abs_error if e.evidence.measured_runs else None,
+    ),
     ("notes", lambda e: " ".join(e.notes)),
 )
 HEADER = (
