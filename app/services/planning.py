@@ -130,7 +130,9 @@ def _headline(
         text = f"Fits with {title}{alone}: {headroom:,} GiB headroom per GPU."
         return Headline("fits", text, detail, best.strategy.id)
     if judgement.verdict == "tight":
-        text = f"Tight{alone}: {headroom:,} GiB headroom with {title}, not enough to be sure."
+        room = f"Tight{alone}: {headroom:,} GiB headroom with {title}, not enough to be sure."
+        over = f"Tight{alone}: {headroom:,} GiB over with {title}, inside the error band."
+        text = over if judgement.headroom < 0 else room
         return Headline("tight", text, f"{detail} {' '.join(judgement.notes)}", best.strategy.id)
     return Headline(
         "does_not_fit",

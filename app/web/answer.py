@@ -321,4 +321,5 @@ def _short(result: PlanResult, selected: StrategyEstimate | None) -> str:
         return f"{gib(-max(over))} GiB over" if over else ""
     if selected is None or selected.verdict != verdict or selected.headroom_bytes is None:
         return ""
-    return f"{gib(abs(selected.headroom_bytes))} GiB headroom"
+    room = selected.headroom_bytes
+    return f"{gib(-room)} GiB over" if room < 0 else f"{gib(room)} GiB headroom"

@@ -364,3 +364,16 @@ def test_a_strategy_that_offload_rules_out_is_said_to_be_where_others_are_asked_
     assert found.advice is not None
     (ruled_out,) = (a for a in found.advice.alternatives if a.strategy == "zero_infinity")
     assert ruled_out.why_not.startswith("Offload allowed is none.")
+
+
+def test_a_tight_job_over_usable_memory_is_not_said_to_have_headroom(planner: Planner) -> None:
+    request = EstimateRequest.model_validate(
+        {
+            "model": {"id": "meta-llama/Llama-3.1-70B"},
+            "hardware": {"gpu": "h200-141-sxm", "gpus_per_node": 8},
+            "training": {"sequence_length": 8192},
+        }
+    )
+    headline = planner.plan(request, Preferences()).headline
+    assert headline.verdict == "tight"
+    assert re.match(r"Tight: \d+ GiB over with ", headline.title)
