@@ -17,7 +17,7 @@ from app.domain.architecture import (
     MixtureOfExperts,
 )
 from app.domain.formulas import activations as act
-from app.domain.formulas import adapters, buffers, loss, mixtures, norms
+from app.domain.formulas import adapters, buffers, mixtures, norms
 from app.domain.formulas import attention as att
 from app.domain.formulas.registry import Bundle, Term
 from app.domain.ingredient import Ingredient
@@ -37,6 +37,7 @@ from app.domain.precision import BF16, FP32, Stream, StreamId
 from app.domain.quantities import LayerKind, ModelQuantities, Stop
 from app.domain.recurrent_memory import scratch
 from app.domain.residual_memory import beside_layers
+from app.domain.step_loss import StepLoss
 from app.domain.streams import stream_of
 from app.domain.units import Integer
 
@@ -65,7 +66,7 @@ class LayerMoment(NamedTuple):
 
 
 class StepActivations:
-    """Terms for the activations and the loss of one micro-batch in one kind of stream."""
+    """Terms for the activations of one micro-batch in one kind of stream; `loss`: for its loss."""
 
     def __init__(
         self, job: Job, quantities: ModelQuantities, stream: StreamId, adapter_bytes: int
@@ -76,11 +77,10 @@ class StepActivations:
         self.sequence: Integer = training.sequence_length
         self.tokens: Integer = training.micro_batch_size * training.sequence_length
         self.checkpointing = training.activation_checkpointing
-        self.fused_loss = training.fused_loss
         self.attention = training.attention
         self.trains_head = training.method == "full"
+        self.loss = StepLoss(job, quantities, self.stream, self.tokens)
         self._hidden = job.spec.hidden_size
-        self._vocabulary = job.spec.vocab_size
         # Gradients have the element size of the weights that the modules see.
         half = BF16 if self.stream.id == "half" else FP32
         self._gradient_bytes = half if self.trains_head else adapter_bytes
@@ -363,45 +363,3 @@ class StepActivations:
         kv = attention.kv_heads * attention.head_dim
         per_head = 2 if kv < q else 0
         return act.attention_gradients(t=self.tokens, h=h, s=s, q=q, kv=kv, c=c, r=per_head)
-
-    @cached_property
-    def loss_forward(self) -> Bundle:
-        """Logits and loss at the end of forward."""
-        if self.fused_loss:
-            return self._fused
-        logits = FP32 if self.stream.id == "full" else BF16 + FP32
-        made = loss.loss_forward(t=self.tokens, V=self._vocabulary, l=logits)
-        if self.stream.id == "autocast" or not self.trains_head:
-            output = act.final_norm_output(t=self.tokens, h=self._hidden, s=self.stream.residual)
-            return Bundle(made, output, *self._softcap)
-        return Bundle(made, *self._softcap)
-
-    @cached_property
-    def loss_backward(self) -> Bundle:
-        """Logits and loss at the start of backward."""
-        if self.fused_loss:
-            return self._fused
-        return Bundle(loss.loss_backward(t=self.tokens, V=self._vocabulary), *self._softcap)
-
-    def outputs_cloned(self, clones: Integer) -> Bundle:
-        """When so many wrappers have cloned the model's outputs; a fused loss makes no logits."""
-        if self.fused_loss:
-            return self._fused
-        logits = loss.cloned_logits(t=self.tokens, V=self._vocabulary, k=clones)
-        return Bundle(logits, *self._softcap)
-
-    @property
-    def _softcap(self) -> tuple[Term, ...]:
-        if not self.quantities.spec.logit_softcap:
-            return ()
-        size = self.stream.compute
-        return (loss.softcapped_logits(t=self.tokens, V=self._vocabulary, l=size),)
-
-    @cached_property
-    def _fused(self) -> Bundle:
-        size = self.stream.compute if self.trains_head else 0
-        return Bundle(
-            loss.fused_loss_chunk(t=self.tokens, h=self._hidden),
-            loss.fused_loss_gradient(t=self.tokens, h=self._hidden, s=self.stream.residual),
-            loss.fused_loss_head_gradient(E=self.quantities.embedding, g=size),
-        )

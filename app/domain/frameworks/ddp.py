@@ -68,8 +68,8 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
     moments = [
         Moment("setup", "model wrapped", setup),
         Moment("resident", "between steps", (resident,)),
-        Moment("forward", "loss", (resident, *waiting, *cached, step.all_kept, step.loss_forward)),
-        Moment("backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss_backward)),
+        Moment("forward", "loss", (resident, *waiting, *cached, step.all_kept, step.loss.forward)),
+        Moment("backward", "loss", (resident, *waiting, *casts, step.all_kept, step.loss.backward)),
     ]
     if mixing := step.last_with_scratch():
         before = (resident, *waiting, *cached, *step.before_layers)
@@ -80,7 +80,7 @@ def timeline(job: Job, strategy: Strategy, q: ModelQuantities, step: StepActivat
         not training.activation_checkpointing or not full
     )
     if searches:
-        outputs = step.outputs_cloned(wrapped)
+        outputs = step.loss.cloned(wrapped)
         returned = (resident, *waiting, *cached, step.all_kept, outputs)
         moments.append(Moment("forward", "outputs cloned", returned))
     head = q.root_trained and q.embedding

@@ -91,12 +91,12 @@ class _Fsdp1:
             Moment(
                 "forward",
                 "loss",
-                (start, *waiting, *gathered, step.all_kept, step.loss_forward),
+                (start, *waiting, *gathered, step.all_kept, step.loss.forward),
             ),
             Moment(
                 "backward",
                 "loss",
-                (start, *waiting, *gathered, *prefetched, step.all_kept, step.loss_backward),
+                (start, *waiting, *gathered, *prefetched, step.all_kept, step.loss.backward),
             ),
             Moment("step", "optimizer", (resident, *temporary)),
         ]

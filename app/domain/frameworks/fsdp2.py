@@ -225,7 +225,7 @@ class Fsdp2:
                 *self._accumulated,
                 *self._gathered_at_loss(),
                 step.all_kept,
-                step.loss_forward,
+                step.loss.forward,
             ),
         )
 
@@ -239,7 +239,7 @@ class Fsdp2:
                 *self._accumulated,
                 *self._gathered_at_loss_backward(),
                 step.all_kept,
-                step.loss_backward,
+                step.loss.backward,
             ),
         )
 

@@ -59,8 +59,8 @@ class _Zero12:
         moments = [
             Moment("setup", "engine initialised", setup),
             Moment("resident", "between steps", (resident,)),
-            Moment("forward", "loss", (resident, *waiting, step.all_kept, step.loss_forward)),
-            Moment("backward", "loss", (resident, *waiting, step.all_kept, step.loss_backward)),
+            Moment("forward", "loss", (resident, *waiting, step.all_kept, step.loss.forward)),
+            Moment("backward", "loss", (resident, *waiting, step.all_kept, step.loss.backward)),
         ]
         if self.full:
             moments.append(self._head(resident))

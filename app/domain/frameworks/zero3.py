@@ -50,8 +50,8 @@ class _Zero3:
     def timeline(self) -> Timeline:
         step, held = self.step, self._gathered
         setup, resident = self._setup(), self._resident()
-        in_forward = (resident, self._live(held.at_loss), step.all_kept, step.loss_forward)
-        in_backward = (resident, self._live(held.in_head), step.all_kept, step.loss_backward)
+        in_forward = (resident, self._live(held.at_loss), step.all_kept, step.loss.forward)
+        in_backward = (resident, self._live(held.in_head), step.all_kept, step.loss.backward)
         moments = [
             Moment("setup", "engine initialised", setup),
             Moment("resident", "between steps", (resident,)),
