@@ -101,7 +101,10 @@ def check_page(page: str, estimates: list[Json]) -> None:
     """Beside each bar stands the API's peak, in the table of phases its headroom."""
     totals = {e["strategy"]: e for e in estimates}
     rows = rows_of(page)
-    assert rows
+    if not rows:
+        assert "data-figure" not in page
+        assert not any(e["peak"] for e in estimates if not e["strategy"].startswith("fsdp1"))
+        return
     assert {s: shown(totals[s]) for s in rows} == rows
     numbers = [HEADROOM.findall(row) for row in PHASES.findall(page) if "headroom" in row]
     told = [e["headroom_bytes"] for e in estimates if e["strategy"] in rows]
