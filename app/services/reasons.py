@@ -128,7 +128,8 @@ def _for_the_best(job: Job, assessed: Assessed, choice: Choice, best: Assessment
     if usage is None or judgement is None:
         return []
     title, usable = best.strategy.title, assessed.capacity.usable
-    room = f"which leaves {gib(judgement.headroom)}" if judgement.headroom >= 0 else "a little less"
+    left = judgement.headroom
+    room = f"{gib(-left)} less" if left < 0 else f"which leaves {gib(left)}"
     found = [
         Reason(
             f"{title} peaks at {gib(usage.peak)} on each GPU; {gib(usable)} is usable, {room}.",

@@ -63,6 +63,7 @@ class PartRow:
     id: str
     name: str
     group: str
+    bytes: int
     amount: str
     formula: str
     values: str
@@ -157,7 +158,7 @@ def answer_of(
         evidence_chip=evidence_words(result.estimate.evidence),
         measured=result.estimate.evidence.measured_runs > 0,
         outside=tuple(result.estimate.evidence.outside),
-        why=None if selected is None else _why(selected),
+        why=None if selected is None else _why(selected, result.estimate.capacity.device_bytes),
         phases=tuple(_phases(e, reasons) for e in ordered if e.strategy in shown),
         selected=None if selected is None else selected.strategy,
         short=_short(result, selected),
@@ -205,13 +206,12 @@ def evidence_words(evidence: Evidence) -> str:
     return text if worst is None else f"{text}, worst {error(worst)}"
 
 
-def _why(estimate: StrategyEstimate) -> Why:
+def _why(estimate: StrategyEstimate, device_bytes: int) -> Why:
     peak = estimate.peak
     band = ""
     if peak is not None:
         band = f"9 in 10 runs fall between {gib(peak.low_bytes)} and {gib(peak.high_bytes)} GiB."
-        if estimate.device_used_bytes is not None:
-            band += f" nvidia-smi will show about {gib(estimate.device_used_bytes)} GiB."
+        band += _on_the_device(estimate.device_used_bytes, device_bytes)
     return Why(
         strategy=estimate.strategy,
         title=estimate.title,
@@ -224,6 +224,18 @@ def _why(estimate: StrategyEstimate) -> Why:
         measured=estimate.evidence.measured_runs > 0,
         nearest=tuple(estimate.evidence.nearest),
         outside=tuple(estimate.evidence.outside),
+    )
+
+
+def _on_the_device(used: int | None, device_bytes: int) -> str:
+    """What nvidia-smi will show; a cache that the card has no room for is freed, not an error."""
+    if used is None:
+        return ""
+    if used <= device_bytes:
+        return f" nvidia-smi will show about {gib(used)} GiB."
+    return (
+        f" With PyTorch's cache it would be about {gib(used)} GiB: the card has "
+        f"{gib(device_bytes)}, so nvidia-smi will show it full."
     )
 
 
@@ -251,6 +263,7 @@ def _part(part: Component, count: int) -> PartRow:
         id=formula_id(part.name, part.formula),
         name=_capitalised(part.name),
         group=part.group,
+        bytes=part.bytes,
         amount=gib(part.bytes),
         formula=part.formula,
         values=part.values if count == 1 else f"{count} × ({part.values})",

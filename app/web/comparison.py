@@ -124,7 +124,7 @@ def comparison_of(sheets: Sequence[Sheet]) -> Comparison:
         headroom=_numbers(
             "Headroom per GPU",
             [None if s.estimate is None else s.estimate.headroom_bytes for s in sheets],
-            lambda count: f"{gib(count)} GiB",
+            lambda count: f"{signed_gib(count)} GiB",
             lambda delta: f"{signed_gib(delta)} GiB",
             "more",
             GIB // 20,
@@ -318,7 +318,7 @@ def _memory(sheets: Sequence[Sheet]) -> Iterator[Line]:
 
 
 def _batch(sheets: Sequence[Sheet]) -> Line:
-    values = [None if s.estimate is None else s.estimate.max_micro_batch_size for s in sheets]
+    values = [s.estimate.max_micro_batch_size or None if s.estimate else None for s in sheets]
     return _numbers("Max micro-batch", values, integer, _signed, "more")
 
 

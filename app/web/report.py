@@ -12,6 +12,7 @@ from app.services.container import Services
 from app.web.answer import Answer, answer_of
 from app.web.forms import View
 from app.web.numbers import dollars, gib, integer
+from app.web.scenario import EXPANDABLE, launched_expandable
 from app.web.sheet import Sheet
 
 DAY = "%-d %B %Y"
@@ -50,14 +51,15 @@ def report_of(
     estimate = sheet.result.estimate
     plan = sheet.stored
     name = "" if plan is None else f" plan {plan.id}, version {plan.version}"
+    answer = answer_of(sheet.result, View(strategy=strategy), lambda _patch: None)
     return Report(
         sheet=sheet,
-        answer=answer_of(sheet.result, View(strategy=strategy), lambda _patch: None),
+        answer=answer,
         made=made,
         kind=f"Memory plan, {how} {made:{MOMENT}}",
         job=tuple(_job(sheet)),
         command=_command(services, sheet),
-        assumptions=tuple(_assumptions(sheet)),
+        assumptions=tuple(_assumptions(sheet, answer)),
         provenance=tuple(_provenance(sheet, made, expires_at)),
         footer=(
             f"Shardplan{name}. Engine {estimate.engine_version}, catalogue "
@@ -78,7 +80,8 @@ def _job(sheet: Sheet) -> Iterator[tuple[str, str]]:
     if sheet.estimate is not None and sheet.estimate.max_micro_batch_size:
         yield "Largest micro-batch", integer(sheet.estimate.max_micro_batch_size)
     price = sheet.price_cents
-    yield "Cards, price range", dollars(*price) if price else "No public price"
+    label = "Price of all cards" if sheet.gpus > 1 else "Price per card"
+    yield label, dollars(*price) if price else "No public price"
 
 
 def _command(services: Services, sheet: Sheet) -> str:
@@ -100,13 +103,16 @@ def _without_comments(script: str) -> str:
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
-def _assumptions(sheet: Sheet) -> Iterator[str]:
-    """What has to hold for the figures: the measured range first, then the strategy's notes."""
+def _assumptions(sheet: Sheet, answer: Answer) -> Iterator[str]:
+    """What has to hold for the figures: the measured range, then notes that no advice gives."""
     estimate = sheet.estimate
+    told = () if answer.advice is None else [said.text for said in answer.advice.reasons]
     yield "Memory only: training speed is not predicted."
     if estimate is not None:
         yield from estimate.evidence.outside
-        yield from estimate.notes
+        yield from (note for note in estimate.notes if note not in told)
+        if launched_expandable(estimate, sheet.request):
+            yield EXPANDABLE
     yield "Prices are indicative and of the cards alone: no server, network, power or tax."
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.domain.hardware import Gpu
 from app.domain.units import GIB
-from app.schemas.estimates import EstimateRequest
+from app.schemas.estimates import EstimateRequest, StrategyEstimate
 from app.web.fields import choice_word
 from app.web.numbers import integer
 
@@ -92,3 +92,23 @@ def hardware_name(machine: Machine) -> str:
     """A machine as people order it: "4 × RTX PRO 6000 96 GB", "2 nodes of 8 × H100"."""
     nodes = f"{integer(machine.nodes)} nodes of " if machine.nodes > 1 else ""
     return f"{nodes}{integer(machine.gpus_per_node)} × {machine.gpu.name}"
+
+
+def cards_price(machine: Machine) -> tuple[int, int] | None:
+    """Cents for all cards of a machine, lowest and highest; None where nobody says."""
+    gpu = machine.gpu
+    if gpu.price_low_cents is None or gpu.price_high_cents is None:
+        return None
+    cards = -(-machine.gpus_per_node * machine.nodes // gpu.devices_per_package)
+    return gpu.price_low_cents * cards, gpu.price_high_cents * cards
+
+
+EXPANDABLE = (
+    "The launch command turns expandable segments on because the fit is tight: less is lost to "
+    "fragments than the estimate counts."
+)
+
+
+def launched_expandable(estimate: StrategyEstimate, request: EstimateRequest) -> bool:
+    """Whether the files set an allocator that the job does not ask for."""
+    return estimate.verdict == "tight" and request.options.allocator == "default"

@@ -17,7 +17,7 @@ from app.web import forms
 from app.web.answer import shown_estimate
 from app.web.forms import View
 from app.web.planner import Evaluation
-from app.web.scenario import Machine, Scenario, scenario_of
+from app.web.scenario import Machine, Scenario, cards_price, scenario_of
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,7 @@ class Sheet:
 
     @property
     def price_cents(self) -> tuple[int, int] | None:
-        gpu = self.machine.gpu
-        if gpu.price_low_cents is None or gpu.price_high_cents is None:
-            return None
-        cards = -(-self.gpus // gpu.devices_per_package)
-        return gpu.price_low_cents * cards, gpu.price_high_cents * cards
+        return cards_price(self.machine)
 
 
 def live_sheet(services: Services, evaluation: Evaluation) -> Sheet | None:

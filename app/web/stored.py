@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 
 from app.domain.frameworks import FRAMEWORKS
-from app.schemas.estimates import StrategyEstimate
+from app.schemas.estimates import EstimateRequest, StrategyEstimate
 from app.schemas.plans import PlannedJob
 from app.services.plans import Plan
 from app.web import forms
@@ -17,7 +17,13 @@ from app.web.answer import answer_of, shown_estimate
 from app.web.configuration import FOLDER, configuration_view
 from app.web.forms import View
 from app.web.numbers import dollars
-from app.web.scenario import hardware_name, scenario_of
+from app.web.scenario import (
+    EXPANDABLE,
+    cards_price,
+    hardware_name,
+    launched_expandable,
+    scenario_of,
+)
 
 _METHODS = {"full": "fully fine-tune", "lora": "train LoRA adapters of", "qlora": "train QLoRA of"}
 
@@ -54,7 +60,8 @@ def stored_context(plan: Plan, view: View, path: str) -> dict[str, Any]:
         else configuration_view(shown, files, f"{path}{FOLDER}", chosen),
         "launch": _commands(next((f.content for f in files if f.format == "launch_command"), "")),
         "price": _price(job),
-        "assumptions": _assumptions(job, shown),
+        "cards_price": _cards_price(job),
+        "assumptions": _assumptions(job, request, shown),
         "view": view,
         "link": link,
         "scale_href": address(replace(view, full_scale=not view.full_scale)),
@@ -75,7 +82,16 @@ def _price(job: PlannedJob) -> str:
     return text if price is None else f"{text}, {price.kind}, {price.as_of}"
 
 
-def _assumptions(job: PlannedJob, shown: StrategyEstimate | None) -> list[str]:
+def _cards_price(job: PlannedJob) -> str:
+    """What all cards cost; nothing to say of one card beside its own price."""
+    found = cards_price(job.hardware)
+    alone = job.hardware.gpus_per_node * job.hardware.nodes == 1
+    return dollars(*found) if found and not alone else ""
+
+
+def _assumptions(
+    job: PlannedJob, request: EstimateRequest, shown: StrategyEstimate | None
+) -> list[str]:
     """What the numbers rest on that is not an input of the job."""
     said = ["Memory only: how fast the job trains is not predicted."]
     if shown is not None:
@@ -87,6 +103,8 @@ def _assumptions(job: PlannedJob, shown: StrategyEstimate | None) -> list[str]:
         if not shown.evidence.measured_runs:
             said.append("Nothing like this job has been measured: it follows from the formulas.")
         said.extend(shown.evidence.outside)
+        if launched_expandable(shown, request):
+            said.append(EXPANDABLE)
     if job.hardware.price is not None:
         price = job.hardware.price
         said.append(

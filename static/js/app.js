@@ -60,6 +60,21 @@
   });
   on("input", ({ target }) => delete values[target.name]);
 
+  // Where htmx is missing nothing follows a change: the figures say that they are of the job before.
+  const changed = ({ target }) => {
+    const job = target.closest?.("#job");
+    if (!job || window.htmx) return;
+    job.classList.add("changed");
+    const told = $("[data-stale]", job);
+    if (told) told.textContent = "The figures are of the job before your change.";
+  };
+  on("input", changed);
+  on("change", changed);
+  on("shardplan:answer", () => {
+    $("#job")?.classList.remove("changed");
+    $("[data-stale]")?.replaceChildren();
+  });
+
   /* --- Failures ------------------------------------------------------------------------------ */
 
   let answered = new Date();

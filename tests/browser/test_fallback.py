@@ -82,9 +82,12 @@ def test_a_hanging_cdn_without_local_copies_leaves_a_plain_form(open_page: OpenP
     page.goto("/", wait_until="domcontentloaded")
     expect(page.get_by_role("button", name="Update")).to_be_visible()
     page.locator("[name=method][value=lora]").check()
+    stale = page.locator("[data-stale]")
+    expect(stale).to_have_text("The figures are of the job before your change.")
     page.get_by_role("button", name="Update").click()
     page.wait_for_url(re.compile("method=lora"), wait_until="commit")
     expect(page.locator("#scenario")).to_contain_text("LoRA")
+    expect(stale).to_have_text("")
 
 
 def test_a_lost_network_is_told_and_asked_again_once_it_is_back(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from app.domain.units import GIB
 from app.schemas.estimates import Evidence
@@ -172,3 +173,11 @@ def test_the_phones_bar_tells_the_figure_behind_the_verdict() -> None:
     assert answer_of(plan, View(), nowhere).short == "20.0 GiB over"
     plan.headline.verdict = "fits"
     assert answer_of(plan, View(), nowhere).short == "71.0 GiB headroom"
+
+
+def test_nvidia_smi_is_never_said_to_show_more_than_the_card_has(client: TestClient) -> None:
+    query = "model=meta-llama/Llama-3.1-70B&gpu=h200-141-sxm&gpus_per_node=8&sequence_length=8192"
+    full = client.get(f"/?{query}&strategy=fsdp1").text
+    assert "the card has 139.8, so nvidia-smi will show it full" in full
+    assert "nvidia-smi will show about" not in full
+    assert "nvidia-smi will show about" in client.get(f"/?{query}&strategy=zero3_offload").text

@@ -151,6 +151,16 @@ def test_a_bad_what_if_leads_to_the_planner_and_a_bad_format_to_nothing(
     [
         {"hardware": {"gpu": "rtx4090"}, "model": {"id": "meta-llama/Llama-3.1-70B"}},
         {"training": {"method": "qlora"}, "hardware": {"gpus_per_node": 1}},
+        {
+            "model": {"id": "meta-llama/Llama-3.1-70B"},
+            "hardware": {"gpu": "h200-141-sxm", "gpus_per_node": 8},
+            "training": {"sequence_length": 8192},
+        },
+        {
+            "model": {"id": "mistralai/Mixtral-8x7B-v0.1"},
+            "hardware": {"gpus_per_node": 8, "nodes": 2},
+            "training": {"activation_checkpointing": False},
+        },
     ],
 )
 def test_every_kind_of_answer_makes_one_or_two_pages(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import segno
 
+from app.web.answer import PartRow
+from app.web.numbers import gib
 from app.web.pdf.chart import chart_height, draw_chart
 from app.web.pdf.fonts import typefaces
 from app.web.pdf.paper import (
@@ -26,6 +28,9 @@ from app.web.report import Report
 NAME, AMOUNT, FORMULA = 48.0, 16.0, 66.0
 SOURCE = WIDTH - NAME - AMOUNT - FORMULA
 CODE_SIZE = 26.0
+# Two pages hold as many parts as this; what is smaller is one line, whole behind the link.
+MOST_PARTS = 11
+BESIDE_CODE = WIDTH - CODE_SIZE - 6
 
 
 def pdf_of(report: Report) -> bytes:
@@ -114,12 +119,17 @@ def _arithmetic(paper: Paper, report: Report) -> None:
     if why is None:
         return
     title = f"Where the {why.total} GiB go: {why.title}, {why.phase}"
-    paper.set_y(paper.heading(title, min(240.0, 30 + 9.0 * len(why.parts))))
+    listed, rest = _listed(why.parts)
+    paper.set_y(paper.heading(title, min(240.0, 30 + 9.0 * len(listed))))
     _row(paper, ("Component", "GiB", "Formula and values", "Source"), INK_3, 7)
-    for part in why.parts:
+    for part in listed:
         arithmetic = " = ".join(filter(None, (part.formula, part.values)))
         source = f"{part.source} ({part.kind})" if part.kind else part.source
         _row(paper, (part.name, part.amount, arithmetic, source), INK, 7.5, part.group)
+    if rest:
+        said = f"At most {gib(max(part.bytes for part in rest))} GiB each; all are behind the link."
+        total = gib(sum(part.bytes for part in rest))
+        _row(paper, (f"{len(rest)} smaller parts", total, said, ""), INK, 7.5)
     paper.rule(paper.get_y(), RULE_STRONG)
     paper.set_y(paper.get_y() + 0.8)
     y = paper.get_y()
@@ -129,12 +139,20 @@ def _arithmetic(paper: Paper, report: Report) -> None:
     paper.say(MARGIN + NAME + AMOUNT, y, said, 7.5, INK_2, WIDTH - NAME - AMOUNT)
 
 
+def _listed(parts: Sequence[PartRow]) -> tuple[list[PartRow], list[PartRow]]:
+    """The parts that are printed, in their order, and those too small to be."""
+    if len(parts) <= MOST_PARTS:
+        return list(parts), []
+    large = sorted(parts, key=lambda part: part.bytes, reverse=True)[: MOST_PARTS - 1]
+    return [p for p in parts if p in large], [p for p in parts if p not in large]
+
+
 def _row(
     paper: Paper, texts: tuple[str, str, str, str], colour: str, size: float, group: str = ""
 ) -> None:
     """One line of the arithmetic, as high as its longest text."""
     paper.room(9)
-    y = paper.get_y() + 0.9
+    y = paper.get_y() + 0.7
     name, amount, arithmetic, source = texts
     if group:
         paper.block(MARGIN, y + 0.6, 2.4, 2.4, GROUP_COLOURS[group])
@@ -144,7 +162,7 @@ def _row(
         paper.say(MARGIN + NAME + AMOUNT, y, arithmetic, 6.8, colour, FORMULA - 4),
         paper.say(MARGIN + WIDTH - SOURCE, y, source, 6.5, INK_3, SOURCE),
     ]
-    paper.set_y(max(ends) + 0.7)
+    paper.set_y(max(ends) + 0.4)
     paper.rule(paper.get_y())
 
 
@@ -172,32 +190,35 @@ def _command(paper: Paper, report: Report) -> None:
 
 
 def _assumptions(paper: Paper, report: Report) -> None:
-    paper.set_y(paper.heading("Assumptions"))
+    top = paper.heading("Assumptions", CODE_SIZE + 12)
+    if report.link:
+        _code(paper, report.link, MARGIN + WIDTH - CODE_SIZE, top)
+    paper.set_y(top)
     for text in report.assumptions:
-        _bullet(paper, text)
+        _bullet(paper, text, BESIDE_CODE)
 
 
-def _bullet(paper: Paper, text: str) -> None:
+def _bullet(paper: Paper, text: str, width: float = WIDTH) -> None:
     paper.room(8)
     y = paper.get_y()
     paper.block(MARGIN + 0.6, y + 1.5, 0.9, 0.9, INK_3)
-    paper.set_y(paper.say(MARGIN + 4, y, text, 8, INK_2, WIDTH - 4) + 0.5)
+    paper.set_y(paper.say(MARGIN + 4, y, text, 8, INK_2, width - 4) + 0.5)
 
 
 def _provenance(paper: Paper, report: Report) -> None:
-    top = paper.heading("Provenance", CODE_SIZE + 12)
-    wide = WIDTH - CODE_SIZE - 6
-    paper.set_y(top)
-    paper.facts(report.provenance, 3, wide)
+    small = 6.5 if len(report.link) > 120 else 8
+    lines = 1 + paper.fits_width(report.link, small) // BESIDE_CODE
+    rows = -(-len(report.provenance) // 3)
+    paper.set_y(paper.heading("Provenance", 12 + 10 * rows + small * 0.5 * lines))
+    paper.facts(report.provenance, 3, BESIDE_CODE)
     paper.set_draw_color(RULE)
-    paper.line(MARGIN, paper.get_y(), MARGIN + wide, paper.get_y())
+    paper.line(MARGIN, paper.get_y(), MARGIN + BESIDE_CODE, paper.get_y())
     if not report.link:
         return
     y = paper.say(MARGIN, paper.get_y() + 1.1, "Link", 7, INK_3)
     start = paper.get_y()
-    end = paper.say(MARGIN, y, report.link, 6.5 if len(report.link) > 120 else 8, width=wide)
-    paper.link(MARGIN, start, wide, end - start, report.link)
-    _code(paper, report.link, MARGIN + WIDTH - CODE_SIZE, top)
+    end = paper.say(MARGIN, y, report.link, small, width=BESIDE_CODE)
+    paper.link(MARGIN, start, BESIDE_CODE, end - start, report.link)
 
 
 def _code(paper: Paper, text: str, x: float, y: float) -> None:

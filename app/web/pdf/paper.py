@@ -153,7 +153,7 @@ class Paper(FPDF):
     def heading(self, text: str, needed: float = 20) -> float:
         """A heading that stays with what follows. Returns where that begins."""
         if self.get_y() > MARGIN + 1:
-            self.set_y(self.get_y() + 5)
+            self.set_y(self.get_y() + 4)
         self.room(needed)
         return self.say(MARGIN, self.get_y(), text, 11, bold=True) + 1.2
 
