@@ -49,7 +49,8 @@ class Hardware:
     """GPUs × nodes, with what offload may use per node.
 
     `usable_memory_bytes`, when given, is what the caching allocator may hold on each GPU: nothing
-    more is deducted from it. `host_memory_bytes` and `nvme_bytes` are per node.
+    more is deducted from it. `host_memory_bytes` and `nvme_bytes` are per node. `price_cents` is
+    what its owner says that the whole system costs.
     """
 
     gpu: Gpu
@@ -58,6 +59,7 @@ class Hardware:
     host_memory_bytes: int
     nvme_bytes: int
     usable_memory_bytes: int | None = None
+    price_cents: int | None = None
 
     @cached_property
     def world_size(self) -> int:

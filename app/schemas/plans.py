@@ -61,7 +61,10 @@ class PlannedPrice:
 
 @dataclass(frozen=True, slots=True)
 class PlannedHardware:
-    """The machine that a plan was computed for, with the facts used then. Memory is per node."""
+    """The machine that a plan was computed for, with the facts used then. Memory is per node.
+
+    `price` is of the card's price, `price_cents` what the owner says the whole system costs.
+    """
 
     gpu: Gpu
     gpus_per_node: int
@@ -70,6 +73,7 @@ class PlannedHardware:
     nvme_bytes: int
     usable_memory_bytes: int | None
     price: PlannedPrice | None = None
+    price_cents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ class Freezer:
                 nvme_bytes=hardware.nvme_bytes,
                 usable_memory_bytes=hardware.usable_memory_bytes,
                 price=self._price(hardware.gpu.id),
+                price_cents=hardware.price_cents,
             ),
         )
 

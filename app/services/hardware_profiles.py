@@ -46,12 +46,11 @@ class _Definition:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SavedSystem:
-    """A saved machine to choose from; `price_cents` is that of the whole system."""
+    """A saved machine to choose from."""
 
     id: str
     name: str
     hardware: Hardware
-    price_cents: int | None
     updated_at: datetime
 
 
@@ -88,9 +87,7 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
             wanted = _DEFINITION.validate_json(row.definition)
             if wanted.gpu in self._catalog.gpus:
                 hardware = self._hardware(wanted)
-                systems.append(
-                    SavedSystem(row.id, row.name, hardware, wanted.price_cents, row.updated_at)
-                )
+                systems.append(SavedSystem(row.id, row.name, hardware, row.updated_at))
         return systems
 
     def _hardware(self, wanted: _Definition) -> Hardware:
@@ -101,6 +98,7 @@ class HardwareProfiles(ProfileService[NewHardwareProfile, HardwareProfile]):
             host_memory_bytes=wanted.host_memory_gib * GIB,
             nvme_bytes=wanted.nvme_gib * GIB,
             usable_memory_bytes=wanted.overrides.get("usable_memory_bytes"),
+            price_cents=wanted.price_cents,
         )
 
     def _gpu(self, wanted: _Definition) -> Gpu:

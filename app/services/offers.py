@@ -111,7 +111,8 @@ def offers_for(
             _column(entry.price.high_cents if entry.price else NO_PRICE for entry in wanted),
         )
     )
-    own = _column(NO_PRICE if s.price_cents is None else s.price_cents for s in joining)
+    said = (system.hardware.price_cents for system in joining)
+    own = _column(NO_PRICE if cents is None else cents for cents in said)
     offers = Offers(
         machines=machines + Machines.of([system.hardware for system in joining]),
         origin=np.append(machines.gpu, len(wanted) + np.arange(len(joining))),

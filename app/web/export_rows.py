@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from app.schemas.estimates import StrategyEstimate
 from app.web.bars import GROUPS, totals_by_group
 from app.web.csv_text import Value
 from app.web.report import Report
+from app.web.scenario import cards_price
 from app.web.sheet import Sheet
+
+
+def _dollars(cents: Sequence[int | None] | None, place: int) -> float | None:
+    found = None if cents is None else cents[place]
+    return None if found is None else found / 100
+
 
 _JOB: tuple[tuple[str, Callable[[Sheet], Value]], ...] = (
     ("plan", lambda sheet: sheet.title),
@@ -30,8 +37,9 @@ _JOB: tuple[tuple[str, Callable[[Sheet], Value]], ...] = (
     ("total_parameters", lambda sheet: sheet.result.estimate.model.total_parameters),
     ("trainable_parameters", lambda sheet: sheet.result.estimate.model.trainable_parameters),
     ("usable_bytes", lambda sheet: sheet.result.estimate.capacity.usable_bytes),
-    ("cards_low_usd", lambda sheet: sheet.price_cents[0] / 100 if sheet.price_cents else None),
-    ("cards_high_usd", lambda sheet: sheet.price_cents[1] / 100 if sheet.price_cents else None),
+    ("cards_low_usd", lambda sheet: _dollars(cards_price(sheet.machine), 0)),
+    ("cards_high_usd", lambda sheet: _dollars(cards_price(sheet.machine), 1)),
+    ("system_usd", lambda sheet: _dollars((sheet.machine.price_cents,), 0)),
 )
 _PHASES = ("setup", "forward", "backward", "step", "resident")
 _STRATEGY: tuple[tuple[str, Callable[[StrategyEstimate], Value]], ...] = (

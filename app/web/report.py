@@ -12,7 +12,7 @@ from app.services.container import Services
 from app.web.answer import Answer, answer_of
 from app.web.forms import View
 from app.web.numbers import dollars, gib, integer
-from app.web.scenario import EXPANDABLE, launched_expandable
+from app.web.scenario import EXPANDABLE, hardware_price, launched_expandable
 from app.web.sheet import Sheet
 
 DAY = "%-d %B %Y"
@@ -79,8 +79,7 @@ def _job(sheet: Sheet) -> Iterator[tuple[str, str]]:
     yield "Usable per GPU", f"{gib(capacity.usable_bytes)} of {gib(capacity.device_bytes)} GiB"
     if sheet.estimate is not None and sheet.estimate.max_micro_batch_size:
         yield "Largest micro-batch", integer(sheet.estimate.max_micro_batch_size)
-    price = sheet.price_cents
-    label = "Price of all cards" if sheet.gpus > 1 else "Price per card"
+    label, price = hardware_price(sheet.machine)
     yield label, dollars(*price) if price else "No public price"
 
 
@@ -113,7 +112,8 @@ def _assumptions(sheet: Sheet, answer: Answer) -> Iterator[str]:
         yield from (note for note in estimate.notes if note not in told)
         if launched_expandable(estimate, sheet.request):
             yield EXPANDABLE
-    yield "Prices are indicative and of the cards alone: no server, network, power or tax."
+    if sheet.machine.price_cents is None:
+        yield "Prices are indicative and of the cards alone: no server, network, power or tax."
 
 
 def _provenance(

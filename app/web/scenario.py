@@ -27,6 +27,8 @@ class Machine(Protocol):
     def host_memory_bytes(self) -> int: ...
     @property
     def nvme_bytes(self) -> int: ...
+    @property
+    def price_cents(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,17 @@ def hardware_name(machine: Machine) -> str:
     """A machine as people order it: "4 × RTX PRO 6000 96 GB", "2 nodes of 8 × H100"."""
     nodes = f"{integer(machine.nodes)} nodes of " if machine.nodes > 1 else ""
     return f"{nodes}{integer(machine.gpus_per_node)} × {machine.gpu.name}"
+
+
+def hardware_price(machine: Machine) -> tuple[str, tuple[int, int] | None]:
+    """What a machine costs in cents, lowest and highest, after its owner or the cards' prices.
+
+    With the words for it: a system's price is not that of its cards.
+    """
+    if machine.price_cents is not None:
+        return "Price of the system", (machine.price_cents, machine.price_cents)
+    alone = machine.gpus_per_node * machine.nodes == 1
+    return "Price per card" if alone else "Price of all cards", cards_price(machine)
 
 
 def cards_price(machine: Machine) -> tuple[int, int] | None:

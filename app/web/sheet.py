@@ -17,7 +17,7 @@ from app.web import forms
 from app.web.answer import shown_estimate
 from app.web.forms import View
 from app.web.planner import Evaluation
-from app.web.scenario import Machine, Scenario, cards_price, scenario_of
+from app.web.scenario import Machine, Scenario, hardware_price, scenario_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Sheet:
     Where nobody chose a strategy, it is the one behind the verdict.
 
     `query` is the planner's query for the job, "" where no address can hold it (a pasted config).
-    `price_cents` is what the cards cost, lowest and highest, None where nobody says.
+    `price_cents` is what its owner says the system costs, else what the cards cost, lowest and
+    highest; None where nobody says.
     """
 
     request: EstimateRequest
@@ -65,7 +66,7 @@ class Sheet:
 
     @property
     def price_cents(self) -> tuple[int, int] | None:
-        return cards_price(self.machine)
+        return hardware_price(self.machine)[1]
 
 
 def live_sheet(services: Services, evaluation: Evaluation) -> Sheet | None:

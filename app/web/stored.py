@@ -19,8 +19,8 @@ from app.web.forms import View
 from app.web.numbers import dollars
 from app.web.scenario import (
     EXPANDABLE,
-    cards_price,
     hardware_name,
+    hardware_price,
     launched_expandable,
     scenario_of,
 )
@@ -60,7 +60,7 @@ def stored_context(plan: Plan, view: View, path: str) -> dict[str, Any]:
         else configuration_view(shown, files, f"{path}{FOLDER}", chosen),
         "launch": _commands(next((f.content for f in files if f.format == "launch_command"), "")),
         "price": _price(job),
-        "cards_price": _cards_price(job),
+        "total": _total(job),
         "assumptions": _assumptions(job, request, shown),
         "view": view,
         "link": link,
@@ -82,11 +82,10 @@ def _price(job: PlannedJob) -> str:
     return text if price is None else f"{text}, {price.kind}, {price.as_of}"
 
 
-def _cards_price(job: PlannedJob) -> str:
-    """What all cards cost; nothing to say of one card beside its own price."""
-    found = cards_price(job.hardware)
-    alone = job.hardware.gpus_per_node * job.hardware.nodes == 1
-    return dollars(*found) if found and not alone else ""
+def _total(job: PlannedJob) -> tuple[str, str]:
+    """What the machine costs, labelled; nothing to say of one card beside its own price."""
+    label, found = hardware_price(job.hardware)
+    return (label, dollars(*found)) if found and label != "Price per card" else ("", "")
 
 
 def _assumptions(

@@ -18,7 +18,7 @@ from app.web import compare
 from app.web.comparison import Comparison, comparison_of
 from app.web.planner import evaluate
 from app.web.sheet import Sheet, live_sheet
-from tests.factories import estimate_request, new_plan
+from tests.factories import estimate_request, new_hardware_profile, new_plan
 
 SMALL = "model=meta-llama/Llama-3.2-1B&gpu=h100-80-sxm&gpus_per_node=2&sequence_length=512"
 OFFLOADED = "&offload=cpu&strategy=zero2_offload"
@@ -214,3 +214,19 @@ def numbers(row: dict[str, str]) -> dict[str, str]:
 def table(client: TestClient, address: str) -> list[dict[str, str]]:
     text = client.get(address).content.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_a_saved_system_has_its_own_price_wherever_it_is_told(client: TestClient) -> None:
+    system = new_hardware_profile(price_usd=52000)
+    profile = client.post("/api/v1/hardware-profiles", json=system).json()["id"]
+    query = f"model=meta-llama/Llama-3.2-1B&hardware_profile={profile}"
+    own = line(compared(client, SMALL, query), "Hardware price")[1]
+    assert own.startswith("$52,000|")
+    (row, *_) = csv.DictReader(
+        io.StringIO(client.get(f"/export.csv?{query}").text.lstrip("\ufeff"))
+    )
+    assert row["system_usd"] == "52000.0"
+    request = {"model": {"id": "meta-llama/Llama-3.2-1B"}, "hardware": {"profile": profile}}
+    plan = client.post("/api/v1/plans", json={"name": "Own", "request": request}).json()
+    page = text_of(client.get(f"/plans/{plan['id']}").text)
+    assert "Price of the system $52,000" in page
