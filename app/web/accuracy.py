@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, UploadFile
 from starlette.responses import Response
@@ -25,6 +24,7 @@ from app.web import forms
 from app.web.accuracy_charts import GROUPS, STRIP_REACH, scatter_of, strips_of
 from app.web.accuracy_words import BAND_RULE, HELD_OUT
 from app.web.answer import part_rows
+from app.web.browsing import Column, headers_of, ordered
 from app.web.fields import FIELDS
 from app.web.rendering import is_fragment_request, render
 
@@ -34,25 +34,17 @@ METHOD_WORDS = {"full": "Full", "lora": "LoRA", "qlora": "QLoRA"}
 WORST = 6
 
 
-class Column(NamedTuple):
-    """A column of the table of runs that it can be sorted by; numbers start with the largest."""
-
-    name: str
-    title: str
-    key: Callable[[RunAccuracy], Any]
-    number: bool = True
-
-
-COLUMNS = (
-    Column("run", "Run", lambda run: run.id, number=False),
-    Column("model", "Model", lambda run: (run.family, run.parameters), number=False),
-    Column("strategy", "Strategy", lambda run: list(STRATEGIES).index(run.strategy), number=False),
-    Column("tokens", "Tokens", lambda run: run.sequence_length * run.micro_batch_size),
-    Column("gpus", "GPUs", lambda run: run.world_size),
-    Column("predicted", "Predicted", lambda run: run.peak.predicted_bytes),
-    Column("measured", "Measured", lambda run: run.peak.measured_bytes),
-    Column("error", "Error", lambda run: abs(run.peak.error)),
-    Column("reserved", "Reserved", lambda run: abs(run.reserved.error or 0)),
+# Numbers start with the largest.
+COLUMNS: tuple[Column[RunAccuracy], ...] = (
+    Column("run", "Run", lambda run: run.id),
+    Column("model", "Model", lambda run: (run.family, run.parameters)),
+    Column("strategy", "Strategy", lambda run: list(STRATEGIES).index(run.strategy)),
+    Column("tokens", "Tokens", lambda run: run.sequence_length * run.micro_batch_size, number=True),
+    Column("gpus", "GPUs", lambda run: run.world_size, number=True),
+    Column("predicted", "Predicted", lambda run: run.peak.predicted_bytes, number=True),
+    Column("measured", "Measured", lambda run: run.peak.measured_bytes, number=True),
+    Column("error", "Error", lambda run: abs(run.peak.error), number=True),
+    Column("reserved", "Reserved", lambda run: abs(run.reserved.error or 0), number=True),
 )
 _DEFAULT_SORT = "error"
 
@@ -78,13 +70,17 @@ def accuracy(
     runs = services.accuracy.like(chosen)
     if near:
         runs = [run for run in runs if run.id in near.split(",")]
+    rows, known = ordered(COLUMNS, list(runs), sort)
+    if not known:
+        rows, sort = ordered(COLUMNS, list(runs), _DEFAULT_SORT)
+    asked = {**chosen._asdict(), "near": near}
     context = _shared() | {
         "accuracy": whole,
-        "rows": _sorted(runs, sort),
+        "rows": rows,
         "summary": peak_summary("chosen", "", runs) if runs else None,
         "chosen": chosen._asdict(),
         "choices": _choices(whole),
-        "headers": list(_headers(chosen, near, sort)),
+        "headers": list(headers_of(COLUMNS, sort, "/accuracy", asked, "runs")),
         "near": near,
         "sort": sort,
     }
@@ -192,31 +188,6 @@ def _told(pointer: str, detail: str) -> str:
         return detail
     field = "/".join(parts[2:])
     return f"Line {parts[1]}{f', {field}' if field else ''}: {detail}"
-
-
-def _sorted(runs: Sequence[RunAccuracy], sort: str) -> list[RunAccuracy]:
-    """By a column's name; "-" before it turns the column's own direction around."""
-    columns = {column.name: column for column in COLUMNS}
-    column = columns.get(sort.lstrip("-"), columns[_DEFAULT_SORT])
-    return sorted(runs, key=column.key, reverse=column.number != sort.startswith("-"))
-
-
-def _headers(chosen: Selection, near: str, sort: str) -> Iterator[dict[str, Any]]:
-    """The columns' titles with the address that sorts by them, and how they are sorted now."""
-    asked = {**chosen._asdict(), "near": near}
-    kept = [(name, value) for name, value in asked.items() if value]
-    for column in COLUMNS:
-        current = sort.lstrip("-") == column.name
-        turned = sort.startswith("-")
-        following = f"-{column.name}" if current and not turned else column.name
-        down = column.number != turned
-        yield {
-            "name": column.name,
-            "title": column.title,
-            "number": column.number,
-            "href": f"/accuracy?{urlencode([*kept, ('sort', following)])}#runs",
-            "sorted": ("descending" if down else "ascending") if current else "",
-        }
 
 
 def _choices(whole: Accuracy) -> list[tuple[str, str, list[tuple[str, str]]]]:

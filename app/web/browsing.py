@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -85,32 +85,45 @@ class Browser(Generic[Row]):
             for row in search(q)
             if all(each.keeps(row, chosen[each.name]) for each in self.filters if chosen[each.name])
         ]
-        sort = query.get("sort", "")
-        column = next((c for c in self.columns if c.name == sort.lstrip("-")), None)
-        if column is None or column.key is None:
-            sort = ""
-        else:
-            rows = _sorted(rows, column.key, down=column.number != sort.startswith("-"))
-        return Shown(q, rows, chosen, sort, list(self._headers(q, chosen, sort)))
+        asked = query.get("sort", "")
+        rows, sort = ordered(self.columns, rows, asked)
+        kept = {"q": q, **chosen}
+        headers = list(headers_of(self.columns, sort, self.path, kept, "results"))
+        return Shown(q, rows, chosen, sort, headers)
 
-    def _headers(self, q: str, chosen: Mapping[str, str], sort: str) -> Iterator[Header]:
-        kept = [(name, value) for name, value in (("q", q), *chosen.items()) if value]
-        for column in self.columns:
-            plain = Header(column.name, column.title, column.number, column.hidden)
-            if column.key is None:
-                yield plain
-                continue
-            current, turned = sort.lstrip("-") == column.name, sort.startswith("-")
-            following = f"-{column.name}" if current and not turned else column.name
-            down = column.number != turned
-            yield Header(
-                column.name,
-                column.title,
-                column.number,
-                column.hidden,
-                f"{self.path}?{urlencode([*kept, ('sort', following)])}#results",
-                ("descending" if down else "ascending") if current else "",
-            )
+
+def ordered(columns: Sequence[Column[Row]], rows: list[Row], sort: str) -> tuple[list[Row], str]:
+    """Rows by a column's name, and that name, "" where no column has it.
+
+    "-" before the name turns the column's own direction around.
+    """
+    column = next((c for c in columns if c.name == sort.lstrip("-")), None)
+    if column is None or column.key is None:
+        return rows, ""
+    return _sorted(rows, column.key, down=column.number != sort.startswith("-")), sort
+
+
+def headers_of(
+    columns: Sequence[Column[Row]], sort: str, path: str, asked: Mapping[str, str], anchor: str
+) -> Iterator[Header]:
+    """The columns' titles with the address that sorts by them, and how they are sorted now.
+
+    The address keeps what else is `asked`.
+    """
+    kept = [(name, value) for name, value in asked.items() if value]
+    for column in columns:
+        plain = Header(column.name, column.title, column.number, column.hidden)
+        if column.key is None:
+            yield plain
+            continue
+        current, turned = sort.lstrip("-") == column.name, sort.startswith("-")
+        following = f"-{column.name}" if current and not turned else column.name
+        down = column.number != turned
+        yield replace(
+            plain,
+            href=f"{path}?{urlencode([*kept, ('sort', following)])}#{anchor}",
+            sorted=("descending" if down else "ascending") if current else "",
+        )
 
 
 def _sorted(rows: Sequence[Row], key: Callable[[Row], Any], *, down: bool) -> list[Row]:
