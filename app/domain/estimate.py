@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from app.domain.strategies import Strategy
 from app.domain.units import Integer, largest, smallest
 
 STEP_PHASES: tuple[Phase, ...] = ("forward", "backward", "step")
+
+# Activations by the stream that they are in and the element size of its adapters.
+Steps: TypeAlias = dict[tuple[StreamId, int], StepActivations]
 
 
 class Capacity(NamedTuple):
@@ -77,14 +80,15 @@ class Evaluator:
     """Evaluates strategies for one job, sharing what they have in common.
 
     Good for every machine of the same numbers of GPUs and nodes and the same cuBLAS workspace.
+    `steps`: where activations are kept, for it to share with others of the same activations.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, steps: Steps | None = None) -> None:
         self.job = job
         self.quantities: ModelQuantities = quantities_of(
             job.spec, job.training.method, job.training.lora
         )
-        self._steps: dict[tuple[StreamId, int], StepActivations] = {}
+        self.steps: Steps = {} if steps is None else steps
         self._usages: dict[str, Usage] = {}
 
     def timeline(self, strategy: Strategy) -> Timeline:
@@ -95,9 +99,9 @@ class Evaluator:
     def _step(self, engine: Engine) -> StepActivations:
         numerics = engine.numerics[self.job.training.precision]
         key = (numerics.stream, engine.adapter_bytes(self.job))
-        if key not in self._steps:
-            self._steps[key] = StepActivations(self.job, self.quantities, *key)
-        return self._steps[key]
+        if key not in self.steps:
+            self.steps[key] = StepActivations(self.job, self.quantities, *key)
+        return self.steps[key]
 
     def usage(self, strategy: Strategy) -> Usage:
         """Evaluate a strategy, once; a job of plain numbers gives plain numbers."""

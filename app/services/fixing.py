@@ -8,6 +8,7 @@ before are tried first, and a change that helps none of them is not looked at fu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -24,6 +25,8 @@ from app.domain.choice import (
     verdict_of,
 )
 from app.domain.errors import InvalidInput
+from app.domain.estimate import Evaluator
+from app.domain.evaluators import Evaluators
 from app.domain.hardware import Gpu
 from app.domain.job import Job
 from app.domain.strategies import Strategy
@@ -50,7 +53,9 @@ class Estimates(Protocol):
 
     def resolve(self, request: EstimateRequest) -> tuple[Job, list[Strategy]]: ...
 
-    def assess(self, job: Job, strategies: Sequence[Strategy]) -> Assessed: ...
+    def assess(
+        self, job: Job, strategies: Sequence[Strategy], evaluator: Evaluator
+    ) -> Assessed: ...
 
 
 class Found(NamedTuple):
@@ -103,6 +108,7 @@ class _Search:
         self._lacks = None if best is None else _missing(context.job, best)
         # By where may be offloaded to: strategies that have to miss for a change to be given up.
         self._probes = {context.preferences.offload: _probes(assessed, context.preferences)}
+        self._evaluators = Evaluators(assessed.evaluator)
         self._evaluated = 0
         self._fitting: list[_Tried] = []
         self._missing: list[_Tried] = []
@@ -161,6 +167,8 @@ class _Search:
             job, strategies = self._estimates.resolve(request)
         except (ValidationError, InvalidInput):
             return None  # the change leaves the bounds of a request
+        # No change is to the model, which one that came with the request is read anew as.
+        job = replace(job, spec=context.job.spec)
         known = self._is_comparable(change)
         probes = self._probes.get(wishes.offload, frozenset()) if known else frozenset()
         assessed, choice = self._choose(job, strategies, wishes, probes)
@@ -183,7 +191,7 @@ class _Search:
         return _Tried(change, fix)
 
     def _assess(self, job: Job, strategies: list[Strategy]) -> Assessed:
-        assessed = self._estimates.assess(job, strategies)
+        assessed = self._estimates.assess(job, strategies, self._evaluators.of(job))
         self._evaluated += sum(outcome.usage is not None for outcome in assessed.outcomes)
         return assessed
 

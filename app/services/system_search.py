@@ -11,7 +11,7 @@ from app.catalog import Catalog
 from app.domain.architecture import ModelSpec
 from app.domain.assessment import Assessment
 from app.domain.choice import choose, reaches
-from app.domain.estimate import Evaluator
+from app.domain.evaluators import Evaluators
 from app.domain.guidance import Wishes
 from app.domain.hardware import Hardware
 from app.domain.job import Job
@@ -64,7 +64,7 @@ class _Found(NamedTuple):
     order: list[Tier]
     outcomes: list[dict[str, Outcome]]
     best: Best
-    evaluators: dict[tuple[int, int, int, bool], Evaluator]
+    evaluators: Evaluators
 
 
 class SystemFinder:
@@ -120,7 +120,7 @@ class SystemFinder:
         best = best_of(order, outcomes)
         found = _Found(
             wishes._replace(offload=request.offload),
-            spec, options, strategies, variants, offers, order, outcomes, best, {},
+            spec, options, strategies, variants, offers, order, outcomes, best, Evaluators(),
         )  # fmt: skip
         runs = ranked(machines, best, offers.low)
         misses = missed(machines, best)
@@ -178,9 +178,7 @@ class SystemFinder:
         variant = found.variants[tier.variant]
         machine = found.offers.machines.hardware(place)
         job = Job(found.spec, machine, variant.training, found.options)
-        alike = tier.variant, machine.gpus_per_node, machine.nodes, machine.is_hopper_or_newer
-        evaluator = found.evaluators.setdefault(alike, Evaluator(job))
-        assessed = self._estimator.assess(job, found.strategies, evaluator)
+        assessed = self._estimator.assess(job, found.strategies, found.evaluators.of(job))
         choice = choose(job, assessed.evaluator.quantities, assessed.outcomes, found.wishes)
         nearest = tier.strategies[found.best.member[place]]
         chosen = choice.level[0] if choice.level else _of(assessed.outcomes, nearest)
